@@ -1,0 +1,113 @@
+"""What style transfer minimises: pure functions of tensors, each a few lines under its formula."""
+
+from collections.abc import Mapping
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """Compare two feature maps position by position.
+
+    L = mean((F - P)²)
+
+    Args:
+        features: F, the generated image's features at one layer, (B, C, H, W).
+        target: P, the content image's features at that layer, same shape.
+
+    Returns:
+        Scalar, divided by the number of elements.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Source: Gatys et al. 2016, equation 1, which sums and halves; the mean makes weights independent
+    of the image's size.
+    Taught in: chapter 1.
+    """
+    if features.shape != target.shape:
+        raise ValueError(
+            f"features {tuple(features.shape)} and target {tuple(target.shape)} differ in shape; "
+            "take both from the same layer and from images of the same size"
+        )
+    return F.mse_loss(features, target)
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Measure how strongly each pair of channels fires together, forgetting where.
+
+    G = F·Fᵀ / (C·H·W), with F reshaped to (C, H·W)
+
+    Args:
+        features: one layer's features, (B, C, H, W).
+
+    Returns:
+        Symmetric matrices (B, C, C), divided by the number of elements of one image's features.
+
+    Raises:
+        ValueError: not four dimensions.
+
+    Source: Gatys et al. 2016, equation 3, which does not divide.
+    Taught in: chapter 2.
+    """
+    if features.ndim != 4:
+        raise ValueError(f"expected features (B, C, H, W), got shape {tuple(features.shape)}")
+    channels = features.flatten(2)  # (B, C, H·W)
+    return channels @ channels.transpose(1, 2) / features[0].numel()  # (B, C, C)
+
+
+def style_loss(
+    features: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
+    weights: Mapping[str, float] | None = None,
+) -> Tensor:
+    """Compare Gram matrices, layer by layer.
+
+    L = Σₗ wₗ · mean((Gram(Fₗ) - Aₗ)²)
+
+    Args:
+        features: the generated image's features by layer, each (B, C, H, W).
+        targets: A, the painting's Gram matrices by layer, each (B, C, C); only these layers count.
+        weights: wₗ by layer; None weighs every layer 1.
+
+    Returns:
+        Scalar; each layer's term is divided by C².
+
+    Raises:
+        ValueError: no targets, a layer without features or weight, or a target of another shape.
+
+    Source: Gatys et al. 2016, equations 4 and 5, which divide by 4·C²·(H·W)² after summing.
+    Taught in: chapters 2 and 3.
+    """
+    weights = dict.fromkeys(targets, 1.0) if weights is None else weights
+    if not targets:
+        raise ValueError("style_loss needs the Gram matrix of at least one layer, got none")
+    if missing := [layer for layer in targets if layer not in features or layer not in weights]:
+        raise ValueError(f"no features or no weight for the style layers {missing}")
+    grams = {layer: gram_matrix(features[layer]) for layer in targets}
+    for layer, gram in grams.items():
+        if gram.shape[1:] != targets[layer].shape[1:]:
+            raise ValueError(
+                f"the target of {layer} is {tuple(targets[layer].shape)}, not a Gram matrix "
+                f"{tuple(gram.shape)}; take both from the same network"
+            )
+    return sum(weights[layer] * F.mse_loss(grams[layer], targets[layer]) for layer in targets)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Measure noise: the mean squared difference between neighbouring pixels.
+
+    L = mean((x[i+1, j] - x[i, j])²) + mean((x[i, j+1] - x[i, j])²)
+
+    Args:
+        image: (B, C, H, W).
+
+    Returns:
+        Scalar; a mean, so that its weight does not depend on the image's size.
+
+    Source: Mahendran and Vedaldi 2015, equation 6 with β = 2, which sums.
+    Taught in: chapter 4.
+    """
+    rows = image[..., 1:, :] - image[..., :-1, :]
+    columns = image[..., :, 1:] - image[..., :, :-1]
+    return rows.square().mean() + columns.square().mean()

@@ -1,0 +1,127 @@
+import math
+
+import pytest
+import torch
+
+from nstlib.losses import content_loss, gram_matrix, style_loss, total_variation
+
+
+def doubles(*shape: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def trainable(*shape: int, seed: int = 0) -> torch.Tensor:
+    return doubles(*shape, seed=seed).requires_grad_()
+
+
+def test_content_loss_of_a_small_example_by_hand():
+    features = torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 2, 2)
+    target = torch.tensor([1.0, 0.0, 3.0, 1.0]).reshape(1, 1, 2, 2)
+    assert content_loss(features, target).item() == (0 + 4 + 0 + 9) / 4
+
+
+def test_content_loss_refuses_shapes_that_differ_even_if_they_broadcast():
+    with pytest.raises(ValueError, match=r"\(1, 2, 3, 3\).*\(1, 2, 1, 3\).*same size"):
+        content_loss(torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 1, 3))
+
+
+def test_gram_matrix_of_two_channels_by_hand():
+    features = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[0.0, 1.0], [-1.0, 2.0]]])[None]
+    products = torch.tensor([[1 + 4 + 9 + 16.0, 2 - 3 + 8.0], [2 - 3 + 8.0, 1 + 1 + 4.0]])
+    assert torch.equal(gram_matrix(features), products[None] / 8)
+
+
+def test_gram_matrix_is_symmetric_and_positive():
+    gram = gram_matrix(doubles(1, 6, 5, 7))[0]
+    torch.testing.assert_close(gram, gram.T, rtol=1e-12, atol=0)
+    assert torch.linalg.eigvalsh(gram).min() > 0
+
+
+def test_gram_matrix_forgets_positions():
+    features = doubles(1, 4, 6, 5)
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(1))
+    shuffled = features.flatten(2)[..., order].reshape(1, 4, 5, 6)
+    assert not torch.equal(shuffled.flatten(), features.flatten())
+    torch.testing.assert_close(gram_matrix(shuffled), gram_matrix(features), rtol=1e-12, atol=1e-14)
+
+
+def test_gram_matrix_keeps_the_images_of_a_batch_apart():
+    features = doubles(3, 4, 5, 6)
+    alone = torch.cat([gram_matrix(image[None]) for image in features])
+    torch.testing.assert_close(gram_matrix(features), alone, rtol=1e-12, atol=1e-14)
+
+
+def test_gram_matrix_is_independent_of_the_image_size():
+    features = doubles(1, 4, 5, 6)
+    torch.testing.assert_close(gram_matrix(features.tile(1, 1, 2, 3)), gram_matrix(features))
+
+
+def test_gram_matrix_refuses_features_without_batch():
+    with pytest.raises(ValueError, match=r"\(B, C, H, W\).*\(4, 5, 6\)"):
+        gram_matrix(torch.zeros(4, 5, 6))
+
+
+def test_style_loss_by_hand():
+    features = {"a": torch.full((1, 1, 1, 2), 2.0), "b": torch.full((1, 1, 2, 2), 3.0)}
+    targets = {"a": torch.full((1, 1, 1), 1.0), "b": torch.full((1, 1, 1), 4.0)}
+    assert style_loss(features, targets).item() == (4 - 1) ** 2 + (9 - 4) ** 2
+    assert style_loss(features, targets, {"a": 0.5, "b": 2.0}).item() == 0.5 * 9 + 2 * 25
+
+
+def test_style_loss_counts_only_the_layers_of_its_targets():
+    features = {"a": doubles(1, 2, 3, 3), "b": doubles(1, 2, 3, 3, seed=1)}
+    targets = {"a": torch.zeros(1, 2, 2, dtype=torch.float64)}
+    assert style_loss(features, targets) == style_loss({"a": features["a"]}, targets)
+
+
+def test_style_loss_of_a_batch_is_the_mean_over_its_images():
+    features, targets = doubles(3, 2, 4, 4), gram_matrix(doubles(3, 2, 4, 4, seed=1))
+    alone = [style_loss({"a": features[i : i + 1]}, {"a": targets[i : i + 1]}) for i in range(3)]
+    torch.testing.assert_close(style_loss({"a": features}, {"a": targets}), sum(alone) / 3)
+
+
+def test_style_loss_refuses_empty_targets():
+    with pytest.raises(ValueError, match="at least one layer"):
+        style_loss({"a": doubles(1, 2, 3, 3)}, {})
+
+
+def test_style_loss_names_the_layer_without_features():
+    with pytest.raises(ValueError, match="'b'"):
+        style_loss({"a": doubles(1, 2, 3, 3)}, {"b": torch.zeros(1, 2, 2)})
+
+
+@pytest.mark.parametrize("weights", [{}, {"b": 1.0}])
+def test_style_loss_names_the_layer_without_weight(weights):
+    with pytest.raises(ValueError, match="'a'"):
+        style_loss({"a": doubles(1, 2, 3, 3)}, {"a": torch.zeros(1, 2, 2)}, weights)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 2, 2), (2, 1, 5, 4)])
+def test_total_variation_of_a_constant_image_is_zero(shape):
+    assert total_variation(torch.full(shape, 0.7)).item() == 0
+
+
+def test_total_variation_by_hand():
+    image = torch.tensor([[0.0, 1.0, 3.0], [2.0, 2.0, 2.0]]).reshape(1, 1, 2, 3)
+    rows, columns = (4 + 1 + 1) / 3, (1 + 4 + 0 + 0) / 4
+    assert math.isclose(total_variation(image).item(), rows + columns, rel_tol=1e-6)
+
+
+def test_gradient_of_the_content_loss_matches_finite_differences():
+    target = doubles(1, 2, 3, 4, seed=1)
+    assert torch.autograd.gradcheck(lambda x: content_loss(x, target), trainable(1, 2, 3, 4))
+
+
+def test_gradient_of_the_style_loss_matches_finite_differences():
+    targets = {"a": gram_matrix(doubles(1, 2, 3, 4, seed=2)), "b": gram_matrix(doubles(1, 3, 2, 2))}
+    weights = {"a": 0.3, "b": 2.0}
+
+    def loss(a, b):
+        return style_loss({"a": a, "b": b}, targets, weights)
+
+    assert torch.autograd.gradcheck(loss, (trainable(1, 2, 3, 4), trainable(1, 3, 2, 2, seed=3)))
+
+
+def test_gradient_of_the_total_variation_matches_finite_differences():
+    assert torch.autograd.gradcheck(total_variation, trainable(1, 2, 4, 3))
