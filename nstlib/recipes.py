@@ -1,0 +1,196 @@
+"""The three classics in one call: rebuild a photo, rebuild a texture, paint a photo in a style."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from nstlib import images
+from nstlib.features import FeatureNetwork, load_network
+from nstlib.losses import content_loss, gram_matrix, style_loss, total_variation
+from nstlib.synthesis import Result, optimize_image
+
+STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
+STYLE_WEIGHT = 1e4  # Gram errors are about this much smaller than feature errors
+CONTENT_WEIGHT = 0.1
+TV_WEIGHT = 10.0
+START_NOISE = 0.5
+STARTS = ("content", "noise", "style")
+
+
+def reconstruct_content(
+    picture,
+    *,
+    layer: str = "block5_conv1",
+    network: str | FeatureNetwork = "pocket",
+    size: int | None = 256,
+    seed: int = 0,
+    **run,
+) -> Result:
+    """Rebuild a picture from noise so that one layer sees the same.
+
+    Args:
+        picture: an image tensor or whatever `images.load_image` takes.
+        layer: whose features are rebuilt.
+        network: a name for `load_network` or a network.
+        size: longer side of a loaded picture in px; an image tensor keeps its own.
+        seed: of the noise.
+        **run: iterations, evaluations, optimizer and progress of `synthesis.optimize_image`.
+
+    Returns:
+        Result with the term "content".
+
+    Raises:
+        ValueError: an unknown layer or network, or a picture too small.
+
+    Source: Gatys et al. 2016, section 2.1.
+    Taught in: chapter 1.
+    """
+    network, image = _network(network), _image(picture, size)
+    target = network(image, [layer])[layer]
+
+    def objective(generated: Tensor) -> dict[str, Tensor]:
+        return {"content": content_loss(network(generated, [layer])[layer], target)}
+
+    return optimize_image(images.noise_image(image.shape[2:], seed=seed), objective, **run)
+
+
+def reconstruct_style(
+    picture,
+    *,
+    layers: Sequence[str] = STYLE_LAYERS,
+    network: str | FeatureNetwork = "pocket",
+    size: int | None = 256,
+    blur: float = 2.0,
+    seed: int = 0,
+    **run,
+) -> Result:
+    """Make a new texture with a painting's Gram matrices, from Gaussian-filtered noise.
+
+    Args:
+        picture: an image tensor or whatever `images.load_image` takes.
+        layers: whose Gram matrices are matched, each weighed 1.
+        network: a name for `load_network` or a network.
+        size: longer side of a loaded picture in px; an image tensor keeps its own.
+        blur: standard deviation in px of the filter over the noise; 0 for plain noise.
+        seed: of the noise.
+        **run: iterations, evaluations, optimizer and progress of `synthesis.optimize_image`.
+
+    Returns:
+        Result with the term "style".
+
+    Raises:
+        ValueError: no layers, an unknown layer or network, or a picture too small.
+
+    Source: Gatys et al. 2015, "Texture Synthesis Using Convolutional Neural Networks".
+    Taught in: chapter 2.
+    """
+    network, image = _network(network), _image(picture, size)
+    targets = {name: gram_matrix(value) for name, value in network(image, layers).items()}
+
+    def objective(generated: Tensor) -> dict[str, Tensor]:
+        return {"style": style_loss(network(generated, targets), targets)}
+
+    start = images.noise_image(image.shape[2:], seed=seed, amplitude=START_NOISE, blur=blur)
+    return optimize_image(start, objective, **run)
+
+
+def transfer(
+    content,
+    style,
+    *,
+    content_weight: float = CONTENT_WEIGHT,
+    style_weight: float = STYLE_WEIGHT,
+    tv_weight: float = TV_WEIGHT,
+    content_layer: str = "block4_conv2",
+    style_layers: Sequence[str] = STYLE_LAYERS,
+    style_weights: Sequence[float] | None = None,
+    start: str = "content",
+    network: str | FeatureNetwork = "pocket",
+    size: int | None = 256,
+    seed: int = 0,
+    **run,
+) -> Result:
+    """Paint the content picture in the style of another.
+
+    L = content_weight · content + style_weight · Σₗ wₗ · styleₗ + tv_weight · total variation
+
+    Args:
+        content, style: image tensors or whatever `images.load_image` takes; sizes may differ.
+        content_weight: larger keeps more of the photo; 0 leaves texture only.
+        style_weight: larger takes over more of the painting.
+        tv_weight: larger is smoother; 0 leaves the grain.
+        content_layer: whose features the result keeps.
+        style_layers: whose Gram matrices the result takes over.
+        style_weights: wₗ, one per style layer; None gives all the same share of 1.
+        start: "content", "noise" or "style".
+        network: a name for `load_network` or a network.
+        size: longer side of loaded pictures in px; an image tensor keeps its own.
+        seed: of the noise.
+        **run: iterations, evaluations, optimizer and progress of `synthesis.optimize_image`.
+
+    Returns:
+        Result with the terms "content", "style" and "total variation", weights included.
+
+    Raises:
+        ValueError: an unknown start, layer or network, weights that are negative, not finite, or
+            not one per layer, or a picture too small.
+
+    Source: Gatys et al. 2016, equation 7, with their style layers; total variation as in Johnson et
+    al. 2016.
+    Taught in: chapter 3.
+    """
+    style_layers = [style_layers] if isinstance(style_layers, str) else list(style_layers)
+    if style_weights is None:
+        style_weights = [1 / max(1, len(style_layers))] * len(style_layers)
+    weights = _layer_weights(style_layers, style_weights)
+    _check_weights(content=content_weight, style=style_weight, total_variation=tv_weight, **weights)
+    if start not in STARTS:
+        raise ValueError(f"no start {start!r}; choose one of {', '.join(STARTS)}")
+    network, photo, painting = _network(network), _image(content, size), _image(style, size)
+    target = network(photo, [content_layer])[content_layer]
+    targets = {name: gram_matrix(value) for name, value in network(painting, style_layers).items()}
+
+    def objective(generated: Tensor) -> dict[str, Tensor]:
+        features = network(generated, [*targets, content_layer])
+        terms = {
+            "content": content_weight * content_loss(features[content_layer], target),
+            "style": style_weight * style_loss(features, targets, weights),
+        }
+        if tv_weight > 0:
+            terms["total variation"] = tv_weight * total_variation(generated)
+        return terms
+
+    return optimize_image(_start(start, photo, painting, seed), objective, **run)
+
+
+def _network(network: str | FeatureNetwork) -> FeatureNetwork:
+    return load_network(network) if isinstance(network, str) else network
+
+
+def _image(picture, size: int | None) -> Tensor:
+    if not isinstance(picture, Tensor):
+        return images.load_image(picture, size=size)
+    images.check_image(picture)
+    return picture
+
+
+def _start(start: str, photo: Tensor, painting: Tensor, seed: int) -> Tensor:
+    shape = tuple(photo.shape[2:])
+    if start == "noise":
+        return images.noise_image(shape, seed=seed)
+    return photo if start == "content" else images.resize_image(painting, shape)
+
+
+def _layer_weights(layers: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
+    if len(weights) != len(layers):
+        raise ValueError(
+            f"{len(weights)} style weights for {len(layers)} style layers; give one per layer"
+        )
+    return dict(zip(layers, weights, strict=True))
+
+
+def _check_weights(**weights: float) -> None:
+    for name, weight in weights.items():
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ValueError(f"the weight of {name} is {weight}; give a finite number, 0 or more")

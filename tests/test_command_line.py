@@ -1,0 +1,197 @@
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+from nstlib import data, images, recipes, synthesis
+from nstlib.__main__ import main
+
+SHORT = ["--size", "48", "--iterations", "1"]
+READ_ONLY_IS_IGNORED = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@pytest.fixture
+def nothing_computed(monkeypatch):
+    def refuse(*args, **kwargs):
+        pytest.fail("the run began although its result could not have been kept")
+
+    monkeypatch.setattr(synthesis, "iterate", refuse)
+
+
+@pytest.fixture
+def stopped_run(monkeypatch):
+    def stop(reason):
+        result = synthesis.Result(torch.full((1, 3, 4, 5), 0.5), stop_reason=reason)
+        monkeypatch.setattr(recipes, "transfer", lambda *args, **kwargs: result)
+
+    return stop
+
+
+COMMANDS = [
+    (["transfer", "chelsea", "woodcut_wave"], (32, 48), ["content", "style", "total variation"]),
+    (["content", "chelsea", "--layer", "block2_conv1"], (32, 48), ["content"]),
+    (["style", "stained_glass", "--layers", "block1_conv1", "block2_conv1"], (48, 48), ["style"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "shape", "terms"), COMMANDS)
+def test_a_command_writes_its_picture_and_says_so(tmp_path, capsys, arguments, shape, terms):
+    output = tmp_path / "result.png"
+    assert main([*arguments, *SHORT, "-o", str(output)]) == 0
+    assert images.load_image(output).shape == (1, 3, *shape)
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert len(lines) == 3
+    for number, line in enumerate(lines[:2]):
+        assert line.startswith(f"iteration {number:3d}")
+        assert all(term in line for term in terms)
+    assert lines[-1].startswith("finished in ")
+    assert f"{output} ({shape[1]}x{shape[0]} px)" in lines[-1]
+
+
+def test_own_pictures_are_read_from_files(tmp_path):
+    photo, output = tmp_path / "own.jpg", tmp_path / "result.jpg"
+    Image.effect_noise((60, 40), 60).save(photo)
+    arguments = ["content", str(photo), "--layer", "block1_conv1", "--network", "random"]
+    assert main([*arguments, *SHORT, "--output", str(output)]) == 0
+    assert images.load_image(output).shape == (1, 3, 32, 48)
+
+
+def test_a_file_is_preferred_to_a_builtin_picture_of_the_same_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 40)).save("chelsea", "PNG")
+    assert main(["content", "chelsea", "--layer", "block1_conv1", *SHORT]) == 0
+    assert images.load_image("generated.png").shape == (1, 3, 30, 48)
+
+
+def test_options_reach_the_recipe(tmp_path, monkeypatch):
+    given = {}
+
+    def transfer(photo, painting, **options):
+        given.update(photo=photo, painting=painting, **options)
+        return synthesis.Result(torch.zeros(1, 3, 4, 4))
+
+    monkeypatch.setattr(recipes, "transfer", transfer)
+    options = (
+        "--size 99 --network random --iterations 3 --seed 5 --content-weight 0.5 --start noise"
+    )
+    output = tmp_path / "result.png"
+    assert main(["transfer", "chelsea", "rocket", *options.split(), "-o", str(output)]) == 0
+    assert given == {
+        "photo": data.path("chelsea"),
+        "painting": data.path("rocket"),
+        "size": 99,
+        "network": "random",
+        "iterations": 3,
+        "seed": 5,
+        "content_weight": 0.5,
+        "start": "noise",
+    }
+
+
+def test_the_default_content_weight_is_the_recipes(tmp_path, monkeypatch):
+    weights = []
+
+    def transfer(photo, painting, *, content_weight, **options):
+        weights.append(content_weight)
+        return synthesis.Result(torch.zeros(1, 3, 4, 4))
+
+    monkeypatch.setattr(recipes, "transfer", transfer)
+    main(["transfer", "chelsea", "rocket", "-o", str(tmp_path / "result.png")])
+    assert weights == [recipes.CONTENT_WEIGHT]
+
+
+BAD = {
+    "missing photo": (["transfer", "gone.jpg", "woodcut_wave"], "no file 'gone.jpg'"),
+    "missing painting": (["transfer", "chelsea", "gone.jpg"], "no file 'gone.jpg'"),
+    "unknown layer": (["content", "chelsea", "--layer", "conv9"], "no layer 'conv9'"),
+    "unknown layers": (["style", "rocket", "--layers", "conv9"], "no layer 'conv9'"),
+    "unknown network": (["style", "rocket", "--network", "big"], "no network 'big'"),
+    "unknown start": (["transfer", "chelsea", "rocket", "--start", "x"], "no start 'x'"),
+    "negative weight": (["transfer", "chelsea", "rocket", "--content-weight=-1"], "is -1"),
+    "weight that is no number": (["transfer", "coffee", "rocket", "--content-weight=nan"], "nan"),
+    "size below the minimum": (["content", "chelsea", "--size", "20"], "at least 32 px"),
+    "size zero": (["content", "chelsea", "--size", "0"], "size is 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_line(tmp_path, capsys, nothing_computed, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    arguments, message = BAD[case]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("nstlib: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert not os.listdir(tmp_path)
+
+
+def test_no_iterations_are_one_clear_line(tmp_path, capsys):
+    output = tmp_path / "result.png"
+    arguments = ["content", "chelsea", "--size", "48", "--iterations", "0", "-o", str(output)]
+    assert main(arguments) == 2
+    assert "iterations is 0; give a whole number, 1 or more" in capsys.readouterr().err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("command", [["transfer", "chelsea", "rocket"], ["content", "chelsea"]])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone/result.png", "no folder"),
+        ("result.xyz", ".png or .jpg"),
+        ("result", ".png or .jpg"),
+        ("result.psd", ".png or .jpg"),
+    ],
+)
+def test_an_impossible_output_fails_before_the_run(
+    tmp_path, capsys, nothing_computed, command, name, message
+):
+    assert main([*command, *SHORT, "-o", str(tmp_path / name)]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.skipif(READ_ONLY_IS_IGNORED, reason="root may write to any folder")
+def test_a_read_only_folder_fails_before_the_run(tmp_path, capsys, nothing_computed):
+    tmp_path.chmod(0o500)
+    try:
+        assert main(["content", "chelsea", *SHORT, "-o", str(tmp_path / "result.png")]) == 2
+    finally:
+        tmp_path.chmod(0o700)
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_keeps_its_picture_and_exits_with_one(tmp_path, capsys, stopped_run):
+    stopped_run("interrupted")
+    output = tmp_path / "result.png"
+    assert main(["transfer", "chelsea", "rocket", "-o", str(output)]) == 1
+    assert output.is_file()
+    assert capsys.readouterr().out.splitlines()[-1].startswith("interrupted in ")
+
+
+def test_a_converged_run_is_a_success(tmp_path, stopped_run):
+    stopped_run("converged")
+    output = tmp_path / "result.png"
+    assert main(["transfer", "chelsea", "rocket", "-o", str(output)]) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["paint"], ["transfer", "chelsea"]])
+def test_wrong_usage_exits_with_two(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: python -m nstlib" in capsys.readouterr().err
+
+
+def test_help_names_the_commands_and_the_builtin_pictures():
+    command = [sys.executable, "-m", "nstlib", "--help"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    text = " ".join(run.stdout.split())
+    for word in ("transfer", "content", "style", *data.names()):
+        assert word in text
