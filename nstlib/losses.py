@@ -106,7 +106,7 @@ def total_variation(image: Tensor) -> Tensor:
         Scalar; a mean, so that its weight does not depend on the image's size.
 
     Source: Mahendran and Vedaldi 2015, equation 6 with β = 2, which sums.
-    Taught in: chapter 4.
+    Taught in: chapter 3.
     """
     rows = image[..., 1:, :] - image[..., :-1, :]
     columns = image[..., :, 1:] - image[..., :, :-1]

@@ -98,7 +98,7 @@ def show_matrices(matrices: Mapping[str, Tensor], *, alt: str = "") -> Figure:
         alt: what a listener should know; the titles if empty.
     """
     values = {title: matrix.detach().squeeze().numpy() for title, matrix in matrices.items()}
-    figure = ChapterFigure(figsize=(PANEL * len(values) + 0.8, PANEL + 0.3), layout="constrained")
+    figure = ChapterFigure(figsize=(PANEL * len(values) + 0.9, PANEL + 0.3), layout="compressed")
     figure.alt = alt or "Heat maps: " + ", ".join(values)
     top = max(matrix.max() for matrix in values.values())
     row = figure.subplots(1, len(values), squeeze=False)[0]

@@ -47,8 +47,7 @@ class LiveRun:
         self.run_button = ipywidgets.Button(description="Run", button_style="primary", icon="play")
         self.stop_button = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self.status = ipywidgets.Label("Choose, then press Run.")
-        self.picture = _picture_widget("the generated image", "320px")
-        self.curve = _picture_widget("loss curves", "460px")
+        self.picture, self.curve = _picture_widget("320px"), _picture_widget("460px")
         self.picture.value = _jpeg(preview)
         self.curve.value = _curve([{"loss": float("nan")}])
         self._stop, self._thread = threading.Event(), None
@@ -133,9 +132,9 @@ def log_slider(label: str, value: float, *, decades: int = 2) -> ipywidgets.Floa
     )
 
 
-def _picture_widget(name: str, width: str) -> ipywidgets.Image:
+def _picture_widget(width: str) -> ipywidgets.Image:
     layout = ipywidgets.Layout(width=width, object_fit="contain")
-    return ipywidgets.Image(format="jpeg", layout=layout, tooltip=name)
+    return ipywidgets.Image(format="jpeg", layout=layout)  # a tooltip breaks it in the browser
 
 
 def _jpeg(image: Tensor) -> bytes:

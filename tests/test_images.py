@@ -3,7 +3,6 @@ import os
 import random
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -426,10 +425,3 @@ def test_blur_smooths_each_channel_by_itself():
     assert roughness(blurred) < roughness(plain) / 5
     channels = blurred[0].flatten(1)
     assert torch.corrcoef(channels)[0, 1].abs() < 0.5
-
-
-def test_write_atomically_returns_the_path_and_makes_it_readable(tmp_path):
-    path = images.write_atomically(tmp_path / "note.txt", lambda file: file.write(b"hello"))
-    assert isinstance(path, Path)
-    assert path.read_bytes() == b"hello"
-    assert path.stat().st_mode & 0o444

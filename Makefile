@@ -1,0 +1,45 @@
+# make lab    installs everything into .venv and opens chapter 1
+# make test   lint, unit tests, architecture, notebooks
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+CHAPTERS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+
+.PHONY: help lab test notebooks paintings benchmark wheel clean
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+lab: .venv/ready  ## open the chapters in JupyterLab (installs first)
+	$(BIN)/jupyter lab $(ROOT_FLAG) notebooks/01_content_reconstruction.ipynb
+
+test: .venv/ready  ## lint, unit tests, architecture, notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(CHAPTERS)
+
+notebooks: .venv/ready  ## run every chapter and save it clean, with its outputs
+	$(BIN)/python notebooks/save.py $(CHAPTERS)
+
+paintings: .venv/ready  ## paint the pictures in data/ again
+	$(BIN)/python -m data.paint
+
+benchmark: .venv/ready  ## measure the figures of the README
+	$(BIN)/python -m benchmarks.optimizers
+	$(BIN)/python -m benchmarks.speed
+
+wheel: .venv/ready  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+clean:  ## remove the environment and what was built
+	rm -rf .venv build dist
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
+	  || { echo "nstlib needs Python 3.11 or newer; try: make lab PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(if $(TORCH_INDEX),$(BIN)/pip install --index-url $(TORCH_INDEX) torch torchvision)
+	$(BIN)/pip install --editable ".[test]"
+	touch $@

@@ -1,0 +1,63 @@
+"""Make nbval compare what it leaves out: pictures, and anything but progress bars on stderr."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+THUMBNAIL = (48, 48)  # optimised pictures differ in their grain between processors
+TOLERANCE = 0.05  # root mean square of thumbnails, of a range of 1
+
+
+def pytest_configure(config):
+    if not hasattr(config.option, "nbval_sanitize_with"):
+        return
+    config.option.nbval_sanitize_with = str(Path(__file__).parent / "sanitize.cfg")
+    from nbval.plugin import IPyNbCell
+
+    compare_text = IPyNbCell.compare_outputs
+
+    def compare_outputs(cell, test, ref, skip_compare=None):
+        warnings = [text for text in map(stderr_text, test) if text and "iteration" not in text]
+        problem = f"unexpected on stderr: {warnings}" if warnings else picture_problem(test, ref)
+        if problem:
+            cell.comparison_traceback = [problem]
+            return False
+        test, ref = without_stderr(test), without_stderr(ref)
+        return compare_text(cell, test, ref, skip_compare)
+
+    IPyNbCell.compare_outputs = compare_outputs
+
+
+def stderr_text(output):
+    return output["text"].strip() if output.get("name") == "stderr" else ""
+
+
+def without_stderr(outputs):
+    return [output for output in outputs if output.get("name") != "stderr"]
+
+
+def picture_problem(test, ref):
+    """Say in words how the pictures of two lists of outputs differ; None if they agree."""
+    new, old = pictures(test), pictures(ref)
+    if len(new) != len(old):
+        return f"{len(old)} stored pictures, {len(new)} drawn now"
+    for number, (now, stored) in enumerate(zip(new, old, strict=True), 1):
+        if now.size != stored.size:
+            return f"picture {number}: stored {stored.size} px, drawn now {now.size} px"
+        error = np.sqrt(np.mean((thumbnail(now) - thumbnail(stored)) ** 2))
+        if error > TOLERANCE:
+            return f"picture {number} differs: error {error:.3f} is over {TOLERANCE}"
+    return None
+
+
+def pictures(outputs):
+    data = [output.get("data", {}) for output in outputs]
+    codes = [d[kind] for d in data for kind in ("image/png", "image/jpeg") if kind in d]
+    return [Image.open(io.BytesIO(base64.b64decode(code))).convert("RGB") for code in codes]
+
+
+def thumbnail(picture):
+    return np.asarray(picture.resize(THUMBNAIL, Image.Resampling.BOX), float) / 255

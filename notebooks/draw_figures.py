@@ -1,0 +1,68 @@
+"""Draw the pictures that head the chapters and the README: `python notebooks/draw_figures.py`."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from nstlib import data, images, recipes
+
+FOLDER = Path(__file__).parent / "figures"
+GALLERY = ("swirling_night", "stained_glass", "woodcut_wave")
+SIZE = 300  # px, longer side of every picture before it is put in its row
+GAP = 8  # px of white between two pictures
+
+
+def row(*tensors, height=240):
+    """Put images side by side at one height."""
+    pictures = [images.to_picture(tensor) for tensor in tensors]
+    pictures = [p.resize((round(p.width * height / p.height), height)) for p in pictures]
+    width = sum(picture.width + GAP for picture in pictures) - GAP
+    sheet, left = Image.new("RGB", (width, height), "white"), 0
+    for picture in pictures:
+        sheet.paste(picture, (left, 0))
+        left += picture.width + GAP
+    return sheet
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    photo = images.load_image(data.path("chelsea"), size=SIZE)
+    painting = images.load_image(data.path("swirling_night"), size=SIZE)
+    noise = images.noise_image(photo.shape[2:], amplitude=0.5)
+    rebuilt = recipes.reconstruct_content(photo, layer="block4_conv2").image
+    texture = recipes.reconstruct_style(painting).image
+    painted = {
+        name: recipes.transfer(photo, data.path(name), content_weight=0.2, size=SIZE).image
+        for name in GALLERY
+    }
+    sheets = {
+        "01_content": row(noise, rebuilt),
+        "02_style": row(painting, texture),
+        "03_transfer": row(photo, painting, painted["swirling_night"]),
+    }
+    for name, sheet in sheets.items():
+        sheet.save(FOLDER / f"{name}.jpg", quality=88)
+    paintings = [crop_like(images.load_image(data.path(name)), photo) for name in GALLERY]
+    rows = [row(*paintings, height=180), row(*painted.values(), height=180)]
+    stack(rows).save(FOLDER / "gallery.jpg", quality=88)
+
+
+def crop_like(image, other):
+    """Cut an image's middle to another's aspect ratio."""
+    height = round(image.shape[3] * other.shape[2] / other.shape[3])
+    top = (image.shape[2] - height) // 2
+    return image[:, :, top : top + height]
+
+
+def stack(rows):
+    """Put rows under each other."""
+    width, height = max(r.width for r in rows), sum(r.height + GAP for r in rows) - GAP
+    sheet, top = Image.new("RGB", (width, height), "white"), 0
+    for line in rows:
+        sheet.paste(line, (0, top))
+        top += line.height + GAP
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The house rules: who may import whom, how long a module may be, one list of dependencies."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+MODULES = {path.stem: path for path in (ROOT / "nstlib").glob("*.py") if path.stem != "__init__"}
+MAY_IMPORT = {
+    "data": set(),
+    "images": set(),
+    "features": {"data"},
+    "losses": set(),
+    "synthesis": set(),
+    "recipes": {"features", "losses", "synthesis", "images"},
+    "plots": {"images"},
+    "widgets": {"data", "images", "features", "losses", "synthesis", "recipes", "plots"},
+    "__main__": {"recipes", "images", "data"},
+}
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "build": "python-build"}
+
+
+def imported(path):
+    """Names of the nstlib modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "nstlib":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nstlib."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("nstlib.")]
+            yield from (name.split(".")[1] for name in names)
+
+
+def test_every_module_has_its_row():
+    assert set(MODULES) == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", MAY_IMPORT)
+def test_imports_keep_the_table(module):
+    assert set(imported(MODULES[module])) <= MAY_IMPORT[module]
+
+
+@pytest.mark.parametrize("module", MAY_IMPORT)
+def test_a_module_is_one_room(module):
+    tree = ast.parse(MODULES[module].read_text())
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert all(function_length(node) <= 35 for node in functions)
+
+
+def function_length(node):
+    documented = ast.get_docstring(node, clean=False) is not None
+    first = node.body[1] if documented and len(node.body) > 1 else node.body[0]
+    return node.end_lineno - first.lineno + 1
+
+
+def test_public_functions_are_documented():
+    for path in MODULES.values():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name[0] != "_":
+                assert ast.get_docstring(node), f"{path.name}: {node.name} has no docstring"
+
+
+def split_requirement(text):
+    name, version = re.match(r"([A-Za-z0-9._-]+)(.*)", text.strip()).groups()
+    return CONDA_NAMES.get(name, name), version
+
+
+def test_environment_yml_equals_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["test"]
+    wanted = dict(map(split_requirement, wanted))
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip_part = next(entry["pip"] for entry in listed if isinstance(entry, dict))
+    names = [entry for entry in listed if isinstance(entry, str)]
+    names += [entry for entry in pip_part if not entry.startswith("-e")]
+    found = dict(map(split_requirement, names))
+    assert found.pop("python") == project["requires-python"]
+    found.pop("pip")
+    assert found == wanted
+    assert "-e ." in pip_part
+
+
+def test_the_wheel_carries_every_picture():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    carried = set(config["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"])
+    pictures = {f"data/{path.name}" for path in (ROOT / "data").glob("*.jpg")}
+    assert carried == pictures | {"data/manifest.json"}

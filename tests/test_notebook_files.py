@@ -1,0 +1,78 @@
+"""What nbval does not see: a stripped notebook would pass it without any comparison."""
+
+import importlib.util
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+CHAPTERS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def load_conftest():
+    spec = importlib.util.spec_from_file_location("nbval_rules", FOLDER / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def code_cells(path):
+    cells = nbformat.read(path, 4).cells
+    return [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def test_there_are_chapters():
+    assert len(CHAPTERS) >= 3
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_notebook_was_run_top_to_bottom_and_saved_clean(path):
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not any(output.output_type == "error" for output in outputs)
+    assert not any(output.get("name") == "stderr" for output in outputs)
+    assert not any("widget-view" in kind for o in outputs for kind in o.get("data", {}))
+    assert "widgets" not in nbformat.read(path, 4).metadata
+    assert path.stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_picture_has_alt_text(path):
+    pictures = [
+        output
+        for cell in code_cells(path)
+        for output in cell.outputs
+        if "image/jpeg" in output.get("data", {})
+    ]
+    assert len(pictures) >= 5
+    assert all(len(output.metadata["image/jpeg"]["alt"]) > 20 for output in pictures)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_cells_are_short_and_prose_comes_between(path):
+    cells = nbformat.read(path, 4).cells
+    lengths = [len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"]
+    assert max(lengths) <= 15
+    kinds = "".join(cell.cell_type[0] for cell in cells)
+    assert "ccc" not in kinds
+
+
+def test_picture_comparison_tells_pictures_apart(tmp_path):
+    import base64
+    import io
+
+    def output(pixels):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        return {"data": {"image/png": base64.b64encode(file.getvalue()).decode()}}
+
+    rules = load_conftest()
+    ramp = np.linspace(0, 255, 96 * 96 * 3).reshape(96, 96, 3).astype(np.uint8)
+    assert rules.picture_problem([output(ramp)], [output(ramp)]) is None
+    assert "differs" in rules.picture_problem([output(255 - ramp)], [output(ramp)])
+    assert "px" in rules.picture_problem([output(ramp[:90])], [output(ramp)])
+    assert "stored pictures" in rules.picture_problem([], [output(ramp)])
