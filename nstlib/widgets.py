@@ -44,8 +44,8 @@ class LiveRun:
         """
         self._start_run, self.controls = start_run, controls
         self.history: list[dict[str, float]] = []
-        self.run_button = ipywidgets.Button(description="Run", button_style="primary", icon="play")
-        self.stop_button = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
+        self.run_button = ipywidgets.Button(description="Run", button_style="primary")
+        self.stop_button = ipywidgets.Button(description="Stop", disabled=True)
         self.status = ipywidgets.Label("Choose, then press Run.")
         self.picture, self.curve = _picture_widget("320px"), _picture_widget("460px")
         self.picture.value = _jpeg(preview)

@@ -57,7 +57,7 @@ def wait_for(url, token, seconds=60):
 
 
 @contextlib.contextmanager
-def notebook_page(root, notebook, home, *, viewport=(1200, 1000), timeout=90_000):
+def notebook_page(root, notebook, home, *, viewport=(1200, 1000), timeout=40_000):
     """Open a notebook, run all its cells, yield the page and a list of the console's errors."""
     from playwright.sync_api import sync_playwright
 
