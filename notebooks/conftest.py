@@ -2,12 +2,14 @@
 
 import base64
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 THUMBNAIL = (48, 48)  # optimised pictures differ in their grain between processors
+PROGRESS = re.compile(r"\d+%\|.*iteration|^expected time: about \d+ s$")
 TOLERANCE = 0.05  # root mean square of thumbnails, of a range of 1
 
 
@@ -20,8 +22,8 @@ def pytest_configure(config):
     compare_text = IPyNbCell.compare_outputs
 
     def compare_outputs(cell, test, ref, skip_compare=None):
-        warnings = [text for text in map(stderr_text, test) if text and "iteration" not in text]
-        problem = f"unexpected on stderr: {warnings}" if warnings else picture_problem(test, ref)
+        surprise = surprises(test)
+        problem = f"on stderr: {surprise}" if surprise else picture_problem(test, ref)
         if problem:
             cell.comparison_traceback = [problem]
             return False
@@ -31,8 +33,11 @@ def pytest_configure(config):
     IPyNbCell.compare_outputs = compare_outputs
 
 
-def stderr_text(output):
-    return output["text"].strip() if output.get("name") == "stderr" else ""
+def surprises(outputs):
+    """Lines on stderr that are neither a progress bar nor the expected time."""
+    texts = [output["text"] for output in outputs if output.get("name") == "stderr"]
+    lines = [line.strip() for text in texts for line in text.replace("\r", "\n").split("\n")]
+    return [line for line in lines if line and not PROGRESS.search(line)]
 
 
 def without_stderr(outputs):

@@ -1,6 +1,8 @@
 """What nbval does not see: a stripped notebook would pass it without any comparison."""
 
+import base64
 import importlib.util
+import io
 from pathlib import Path
 
 import nbformat
@@ -61,10 +63,17 @@ def test_cells_are_short_and_prose_comes_between(path):
     assert "ccc" not in kinds
 
 
-def test_picture_comparison_tells_pictures_apart(tmp_path):
-    import base64
-    import io
+def test_only_progress_may_stand_on_stderr():
+    def stderr(text):
+        return [{"name": "stderr", "text": text}]
 
+    rules = load_conftest()
+    bar = "\r  0%|          | 0/10 [00:00<?, ?iteration/s]\rexpected time: about 4 s\n"
+    assert rules.surprises(stderr(bar)) == []
+    assert rules.surprises(stderr(bar + "UserWarning: old\n")) == ["UserWarning: old"]
+
+
+def test_picture_comparison_tells_pictures_apart():
     def output(pixels):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, "PNG")
