@@ -12,7 +12,7 @@ help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 lab: .venv/ready  ## open the chapters in JupyterLab (installs first)
-	$(BIN)/jupyter lab $(ROOT_FLAG) notebooks/01_content_reconstruction.ipynb
+	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_content_reconstruction.ipynb
 
 test: .venv/ready  ## lint, unit tests, architecture, notebooks
 	$(BIN)/ruff check .
