@@ -23,16 +23,6 @@ WIDTHS = {1: 16, 2: 32, 3: 64, 4: 128, 5: 128}
 PLAN = [16, 16, "M", 32, 32, "M", 64, 64, 64, "M", 128, 128, 128, "M", 128, 128, 128]
 
 
-@pytest.fixture(scope="module")
-def network():
-    return load_network()
-
-
-@pytest.fixture(scope="module")
-def photo():
-    return images.load_image(data.path("chelsea"), size=64)
-
-
 def reference(photo: torch.Tensor, pooling: str) -> dict[str, torch.Tensor]:
     weights = load_file(data.weights("pocket"))
     names, features = iter(NAMES), {}

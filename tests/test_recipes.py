@@ -4,21 +4,10 @@ import torch
 from PIL import Image
 
 from nstlib import data, images, recipes
-from nstlib.features import load_network
 
 RUN = {"iterations": 2, "evaluations": 4, "progress": False}
 ONE = {"style_layers": ["block1_conv1"]}
 FEW = {"style_layers": ["block1_conv1", "block2_conv1"], "content_layer": "block2_conv2"}
-
-
-@pytest.fixture(scope="module")
-def network():
-    return load_network()
-
-
-@pytest.fixture(scope="module")
-def photo():
-    return images.load_image(data.path("chelsea"), size=48)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from nstlib import data, images, synthesis
-from nstlib.features import load_network
 from nstlib.losses import content_loss, gram_matrix, style_loss, total_variation
 from nstlib.synthesis import iterate, optimize_image
 
@@ -45,16 +44,6 @@ def random_start(side: int = 16, seed: int = 0) -> torch.Tensor:
 @pytest.fixture
 def start():
     return random_start()
-
-
-@pytest.fixture(scope="module")
-def network():
-    return load_network()
-
-
-@pytest.fixture(scope="module")
-def photo():
-    return images.load_image(data.path("chelsea"), size=48)
 
 
 @pytest.fixture(scope="module")
