@@ -28,7 +28,7 @@ def main():
     FOLDER.mkdir(exist_ok=True)
     photo = images.load_image(data.path("chelsea"), size=SIZE)
     painting = images.load_image(data.path("swirling_night"), size=SIZE)
-    noise = images.noise_image(photo.shape[2:], amplitude=0.5)
+    noise = images.noise_image(photo.shape[2:])  # what reconstruct_content starts from
     rebuilt = recipes.reconstruct_content(photo, layer="block4_conv2").image
     texture = recipes.reconstruct_style(painting).image
     painted = {
