@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import tempfile
 import warnings
 from numbers import Integral
@@ -39,23 +40,25 @@ def load_image(source, *, size: int | None = None) -> Tensor:
     name = _describe(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of large pictures and damaged metadata
             picture = _open(source)
-            if 0 in picture.size:
-                raise ValueError(f"{name} is empty: it has no pixels")
             if size is not None and picture is not source:  # draft changes the picture itself
                 picture.draft("RGB", (2 * size, 2 * size))  # a JPEG can be decoded smaller
-            picture = _to_rgb(ImageOps.exif_transpose(picture))
+            picture = ImageOps.exif_transpose(picture)
+            picture.load()
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} has too many pixels to open safely: {error}") from error
     except UnidentifiedImageError as error:
         raise ValueError(
             f"{name} is not a picture that Pillow can read (JPEG, PNG, ...)"
         ) from error
-    except (OSError, SyntaxError, EOFError) as error:
+    except (OSError, SyntaxError, EOFError, ValueError, IndexError, struct.error) as error:
         if isinstance(error, (FileNotFoundError, IsADirectoryError, PermissionError)):
             raise
         raise ValueError(f"{name} is damaged and cannot be read whole: {error}") from error
+    if 0 in picture.size:
+        raise ValueError(f"{name} is empty: it has no pixels")
+    picture = _to_rgb(picture)
     return from_picture(picture if size is None else _resize(picture, size))
 
 

@@ -425,3 +425,19 @@ def test_blur_smooths_each_channel_by_itself():
     assert roughness(blurred) < roughness(plain) / 5
     channels = blurred[0].flatten(1)
     assert torch.corrcoef(channels)[0, 1].abs() < 0.5
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "BMP"])
+def test_a_file_cut_anywhere_is_a_picture_or_is_named(form):
+    file = io.BytesIO()
+    Image.new("RGB", (9, 7), "orange").save(file, form)
+    whole = file.getvalue()
+    for length in range(len(whole)):
+        assert outcome(whole[:length]) in ("a picture", "a clear error"), f"cut at {length}"
+
+
+def outcome(data):
+    try:
+        return "a picture" if images.load_image(data, size=8).shape[:2] == (1, 3) else "odd"
+    except ValueError as error:
+        return "a clear error" if "the given data" in str(error) else str(error)
