@@ -1,0 +1,72 @@
+"""Put trained weights into nstlib, in half precision, described, with their checksum.
+
+python -m training.publish runs/pocket/pocket.safetensors --version 2
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from nstlib.data import WEIGHTS
+
+DESCRIPTION = {
+    "teacher": "VGG-19 compressed 16 times, Wang et al., CVPR 2020 (Collaborative Distillation)",
+    "data": "photos of BSDS500 and of ImageNet (one per class), paintings of public repositories",
+    "licence": "MIT",
+    "credits": "teacher: Huan Wang et al., MIT licence; its VGG-19: Karen Simonyan and Andrew "
+    "Zisserman, CC BY 4.0",
+    "card": "MODEL_CARD.md",
+}
+
+
+def publish(file: Path, folder: Path = WEIGHTS, *, version: str) -> Path:
+    """Write pocket.safetensors and its entry in manifest.json.
+
+    Args:
+        file: weights as `training.distill` leaves them.
+        folder: where nstlib keeps its weights.
+        version: of the weights.
+
+    Raises:
+        ValueError: a tensor that half precision cannot hold.
+    """
+    weights = {name: value.half() for name, value in load_file(file).items()}
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name} has values that are not finite in half precision")
+    with safe_open(file, "pt") as opened:
+        settings = (opened.metadata() or {}).get("settings", "{}")
+    published = folder / "pocket.safetensors"
+    described = {"format": "pt", "version": version, "settings": settings, **DESCRIPTION}
+    save_file(weights, published, metadata=described)
+    manifest = folder / "manifest.json"
+    entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+    entries["pocket"] = {
+        "file": published.name,
+        "version": version,
+        "sha256": hashlib.sha256(published.read_bytes()).hexdigest(),
+        **DESCRIPTION,
+    }
+    manifest.write_text(json.dumps(entries, indent=2) + "\n")
+    return published
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="python -m training.publish",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("--version", required=True)
+    options = parser.parse_args()
+    print(publish(options.file, version=options.version))
+
+
+if __name__ == "__main__":
+    main()
