@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from nstlib.features import LAYERS, POCKET_MEAN, FeatureNetwork
-from training import distill, publish, teachers
+from training import distill, publish, teachers, visited
 from training.distill import Settings
 from training.fit import choose_channels, fit_layers
 from training.measure import mean_activations, unexplained
@@ -91,7 +91,7 @@ def settings(**changes):
 
 def trained(teacher, pictures, **changes):
     training = distill.Training(teacher, pictures, settings(**changes))
-    training.fit(report=lambda line: None)
+    training.fit()
     losses = list(training.run())
     return training, losses
 
@@ -177,6 +177,14 @@ def test_pocket_as_the_teacher_answers_as_pocket(network):
         torch.testing.assert_close(answers[layer].relu(), seen[layer], rtol=1e-3, atol=1e-3)
 
 
+def test_a_teacher_file_that_lacks_a_layer_is_named(tmp_path):
+    weights, file = teacher_weights(), tmp_path / "teacher.safetensors"
+    del weights["conv2_2.bias"]
+    save_file(weights, file)
+    with pytest.raises(ValueError, match=r"teacher.safetensors.*lacks conv2_2"):
+        teachers.load_teacher(file)
+
+
 def test_unknown_teacher_is_named():
     with pytest.raises(FileNotFoundError, match=r"no teacher 'vgg7'.*vgg16"):
         teachers.load_teacher("vgg7")
@@ -192,10 +200,20 @@ def test_held_out_pictures_and_their_twins_are_not_trained_on(pictures):
 
 
 def test_empty_folder_and_nothing_left_are_errors(tmp_path):
-    with pytest.raises(ValueError, match="no .jpg or .png"):
+    with pytest.raises(ValueError, match="no pictures .*webp"):
         Pictures(tmp_path)
     with pytest.raises(ValueError, match="no pictures are left"):
         Pictures({"a": torch.zeros(3, 40, 40, dtype=torch.uint8)}, held_out="a")
+
+
+def test_crops_are_from_paintings_as_often_as_asked():
+    dark, light = torch.zeros(3, 64, 64), torch.full((3, 64, 64), 255)
+    both = Pictures({"photo_1": dark.byte(), "style_1": light.byte()}, held_out="none")
+    random = generator()
+    from_paintings = [both.crops(1, 48, random, 1.0).mean().item() for _ in range(5)]
+    assert from_paintings == pytest.approx([1] * 5)
+    share = both.crops(400, 48, random, 0.5).mean().item()  # half of the others are light too
+    assert share == pytest.approx(0.75, abs=0.07)
 
 
 def test_crops_are_images_and_repeat_with_the_seed(pictures):
@@ -309,9 +327,9 @@ def test_disagreement_ignores_two_silent_answers_and_wakes_a_dead_one():
     answer = torch.tensor([-2.0, -2.0, 3.0, 1.0]).reshape(1, 1, 2, 2).requires_grad_()
     wanted = torch.tensor([-5.0, 1.0, -1.0, 1.0]).reshape(1, 1, 2, 2)
     loss = distill.disagreement(answer, wanted, torch.ones(1, 1, 1, 1))
-    assert loss.item() == pytest.approx((0 + 9 + 9 + 0) / 4)
+    assert loss.item() == pytest.approx((0 + 1 + 9 + 0) / 4)
     loss.backward()
-    assert answer.grad.flatten().tolist() == pytest.approx([0, -1.5, 1.5, 0])
+    assert answer.grad.flatten().tolist() == pytest.approx([0, -0.5, 1.5, 0])
 
 
 # measures
@@ -349,17 +367,43 @@ def test_same_seed_same_weights(teacher, pictures):
     assert not same(one.state()["average"], other.state()["average"])
 
 
-def test_training_explains_more_of_pictures_it_has_not_seen(pictures):
-    half = settings(widths=(8, 16, 32, 64, 64), steps=15, visited=0, large_share=0)
+def test_training_lowers_the_disagreement(pictures):
+    half = settings(widths=(8, 16, 32, 64, 64), steps=30, visited=0, large_share=0)
     training = distill.Training(teachers.load_teacher("pocket"), pictures, half)
-    training.fit(report=lambda line: None)
-    before = training.held_out_errors(known=20)
-    assert len(list(training.run())) == 15
-    after = training.held_out_errors(known=20)
-    assert sum(after.values()) < 0.97 * sum(before.values())
+    training.fit()
+    images = [pictures.crops(8, 48, generator(9))]
+    before = sum(training._losses(images).values()).item()
+    assert len(list(training.run())) == 30
+    assert sum(training._losses(images).values()).item() < 0.9 * before
 
 
-def test_interrupted_training_goes_on_as_if_it_had_not_been(teacher, pictures, tmp_path):
+def test_checkpoint_of_another_teacher_or_other_pictures_is_refused(teacher, pictures):
+    state = distill.Training(teacher, pictures, settings()).state()
+    training = distill.Training(teacher, pictures, settings())
+    with pytest.raises(ValueError, match="other pictures"):
+        training.resume({**state, "pictures": ["a"]})
+    channels = {layer: chosen + 1 for layer, chosen in state["channels"].items()}
+    with pytest.raises(ValueError, match="another teacher"):
+        training.resume({**state, "channels": channels})
+
+
+@pytest.mark.parametrize("change", [{"size": 32}, {"steps": 0}, {"visited": 4}])
+def test_settings_that_cannot_work_are_refused(change):
+    with pytest.raises(ValueError, match="px or more|at least one step"):
+        settings(**change)
+
+
+def test_a_folder_with_nothing_held_out_is_refused(teacher_file, folder, tmp_path, capsys):
+    command = [str(teacher_file), str(folder), "--output", str(tmp_path), "--held-out", "nothing"]
+    with pytest.raises(SystemExit):
+        distill.main(command)
+    assert "--held-out" in capsys.readouterr().err
+
+
+def test_interrupted_training_goes_on_as_if_it_had_not_been(
+    teacher, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(visited, "VISITS", 2)  # transfers start anew on both sides of the break
     whole = distill.Training(teacher, pictures, settings())
     distill.train(whole, tmp_path / "whole", save_every=2, progress=False)
 

@@ -12,8 +12,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from tqdm import tqdm
 from nstlib.features import LAYERS, POCKET_WIDTHS
 from training.fit import choose_channels, fit_layers
 from training.measure import mean_activations, unexplained
-from training.pictures import Pictures, vary
+from training.pictures import HELD_OUT, Pictures, vary
 from training.student import Student, rescale
 from training.teachers import Teacher, load_teacher
 from training.visited import Visited
@@ -38,6 +37,7 @@ LAYER_WEIGHTS = {layer: 1.0 if layer.endswith("conv1") else 0.3 for layer in LAY
 }
 
 
+SMALLEST = 48  # px
 LOG_EVERY = 50  # steps, whose mean is one row
 
 
@@ -45,7 +45,7 @@ LOG_EVERY = 50  # steps, whose mean is one row
 class Settings:
     """What a training run depends on, beside the teacher and the pictures."""
 
-    steps: int = 4500
+    steps: int = 3000
     size: int = 128  # px of the crops
     large_size: int = 224  # px of the crops in the last part
     large_share: float = 0.25  # of the steps
@@ -60,22 +60,42 @@ class Settings:
     visited: int = 4  # of them in each batch; 0 for none
     seed: int = 0
 
+    def __post_init__(self):
+        if min(self.size, self.large_size) < SMALLEST:
+            raise ValueError(f"crops need {SMALLEST} px or more, for 3 px in the deepest block")
+        if self.steps < 1 or self.batch <= self.visited:
+            raise ValueError("give at least one step, and a batch larger than what is visited")
+
 
 def disagreement(answer: Tensor, wanted: Tensor, importance: Tensor) -> Tensor:
-    """Compare values before the ReLU; where both are negative there is nothing to correct.
+    """Measure how far answers are apart after the ReLU, with a gradient that no ReLU stops.
 
-    A channel that is silent where it should answer still gets a gradient, so none stays dead.
+    The value is mean(importance * (relu(answer) - relu(wanted))^2). The gradient is what it would
+    be if the last ReLU let everything through: a channel that is silent where it should answer is
+    still pushed up, so none stays dead; where both are silent there is nothing to correct.
 
     Args:
         answer, wanted: (B, C, H, W), the student's and the teacher's values before the ReLU.
         importance: (1, C, 1, 1), weight per channel.
 
-    Source: the partial L2 distance of Heo et al. 2019, "A Comprehensive Overhaul of Feature
-    Distillation", with a margin of 0.
+    Source: the matching loss of the ReLU, Kivinen and Warmuth 1997, "Relative Loss Bounds for
+    Multidimensional Regression Problems": integrate relu(answer) - relu(wanted) over the answer.
     """
-    wanted = wanted.clamp_min(0)
-    answer = torch.where(wanted > 0, answer, answer.clamp_min(0))
-    return ((answer - wanted).square() * importance).mean()
+    return _MatchingLoss.apply(answer, wanted, importance)
+
+
+class _MatchingLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(context, answer, wanted, importance):
+        error = F.relu(answer) - F.relu(wanted)
+        weighed = error * importance
+        context.save_for_backward(weighed)
+        return (error * weighed).mean(dtype=torch.float32)
+
+    @staticmethod
+    def backward(context, slope):
+        (weighed,) = context.saved_tensors
+        return weighed * (2 * slope / weighed.numel()), None, None
 
 
 class Training:
@@ -99,10 +119,14 @@ class Training:
         self.channels = choose_channels(self.teacher, settings.widths, batches[:4])
         self.importance = self._importance(batches[:4])
         self._fit_batches = batches
-        self.visited = Visited(self._crops, settings.in_progress)
+        self.visited = Visited(self._crop, settings.in_progress)
 
-    def fit(self, report=print) -> None:
-        """Set the student's layers by least squares: the start of a run that is not resumed."""
+    def fit(self, report: Callable[[str], None] | None = None) -> None:
+        """Set the student's layers by least squares: the start of a run that is not resumed.
+
+        Args:
+            report: called with a line per layer.
+        """
         generator = torch.Generator().manual_seed(self.settings.seed)
         fit_layers(self.student, self.teacher, self.channels, self._fit_batches, generator, report)
         self.average.load_state_dict(self.student.state_dict())
@@ -126,7 +150,9 @@ class Training:
         losses = self._losses(images)
         self.optimizer.zero_grad()
         sum(LAYER_WEIGHTS[layer] * value for layer, value in losses.items()).backward()
-        self.norm = torch.nn.utils.clip_grad_norm_(self.student.parameters(), settings.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.student.parameters(), settings.clip)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f"step {self.step}: the gradient is not finite")
         self.optimizer.step()
         self.step += 1
         decay = min(settings.average, self.step / (self.step + 10))
@@ -184,21 +210,29 @@ class Training:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "visited": self.visited.entries,
+            "channels": self.channels,
+            "importance": self.importance,
+            "pictures": self.pictures.names,
         }
 
     def resume(self, state: dict) -> None:
         """Go on from `state`.
 
         Raises:
-            ValueError: it was made with other settings.
+            ValueError: it was made with other settings, pictures or another teacher.
         """
         if state["settings"] != asdict(self.settings):
             raise ValueError(f"the checkpoint has other settings: {state['settings']}")
+        if state["pictures"] != self.pictures.names:
+            raise ValueError("the checkpoint was made with other pictures")
+        if any(not torch.equal(state["channels"][k], self.channels[k]) for k in LAYERS):
+            raise ValueError("the checkpoint was made with another teacher")
         self.step = state["step"]
         self.student.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.visited.entries = state["visited"]
+        self.importance = state["importance"]
 
     def _schedule(self):
         warm = min(1.0, (self.step + 1) / self.settings.warmup)
@@ -213,8 +247,8 @@ class Training:
     def _generator(self, step):
         return torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step + 100_000)
 
-    def _crops(self, count, generator):
-        return self.pictures.crops(count, self.settings.size, generator).to(self.device)
+    def _crop(self, paintings, generator):
+        return self.pictures.crops(1, self.settings.size, generator, paintings).to(self.device)
 
     def _snapshot(self):
         """The averaged student as it is now: images -> {layer: after the ReLU}."""
@@ -233,17 +267,15 @@ class Training:
         return [self.pictures.crops(1, 192, generator).to(self.device) for _ in range(count)]
 
     def _autocast(self):
-        if self.device.type == "mps":
-            return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     @torch.no_grad()
     def _importance(self, batches):
         """Weigh channels between "as they are" and "all alike", as one over a layer's variance."""
         importance = {}
+        answers = [self.teacher(images, self.channels) for images in batches]
         for layer in LAYERS:
-            values = [self.teacher(images, self.channels)[layer] for images in batches]
-            values = torch.cat([v.movedim(1, 0).flatten(1) for v in values], 1)
+            values = torch.cat([a[layer].movedim(1, 0).flatten(1) for a in answers], 1)
             variance = F.relu(values).var(1)
             weights = (variance * variance.mean()).clamp_min(1e-12).rsqrt()
             importance[layer] = weights.clamp_max(10 / variance.mean()).reshape(1, -1, 1, 1)
@@ -251,7 +283,7 @@ class Training:
 
 
 def train(training: Training, folder: Path, *, save_every: int = 500, progress: bool = True):
-    """Run a training to its end, leaving log, plot, checkpoint and weights in `folder`.
+    """Run a training to its end, leaving log, plot and checkpoint in `folder`.
 
     Goes on from the checkpoint in `folder` when there is one.
     """
@@ -261,7 +293,8 @@ def train(training: Training, folder: Path, *, save_every: int = 500, progress: 
         training.resume(torch.load(checkpoint, weights_only=True, map_location=training.device))
         _cut_log(folder / "log.csv", training.step)
     else:
-        training.fit()
+        (folder / "log.csv").unlink(missing_ok=True)
+        training.fit(report=print if progress else None)
         _save(training, checkpoint)
     bar = tqdm(total=training.settings.steps, initial=training.step, disable=not progress)
     rows, started = [], time.perf_counter()
@@ -311,7 +344,7 @@ def _log(file, row):
 def _cut_log(file, step):
     """Drop what was logged after the checkpoint, so that no step appears twice."""
     if file.exists():
-        head, *rows = file.read_text().splitlines(keepends=True)
+        head, *rows = file.read_text().splitlines(keepends=True) or [""]
         file.write_text(head + "".join(r for r in rows if int(r.partition(",")[0]) <= step))
 
 
@@ -330,17 +363,23 @@ def main(arguments=None):
     parser.add_argument("teacher", metavar="TEACHER")
     parser.add_argument("pictures", metavar="PICTURES", type=Path)
     parser.add_argument("--output", type=Path, default=Path("runs/pocket"), metavar="FOLDER")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=best, choices=["cpu", "cuda"])
+    parser.add_argument("--held-out", default=HELD_OUT, metavar="REGEX", help="names to hold out")
     defaults = Settings()
     for name in ("steps", "batch", "size", "large_size", "learning_rate", "seed"):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = vars(parser.parse_args(arguments))
-    teacher, pictures = load_teacher(options.pop("teacher")), Pictures(options.pop("pictures"))
+    name, source = options.pop("teacher"), options.pop("pictures")
     folder, device = options.pop("output"), options.pop("device")
-    training = Training(teacher, pictures, Settings(**options), device)
+    pictures = Pictures(source, options.pop("held_out"))
+    if not pictures.held_out:
+        parser.error(f"no picture in {str(source)!r} is held out; --held-out says which")
+    training = Training(load_teacher(name), pictures, Settings(**options), device)
     train(training, folder)
-    described = {"format": "pt", "settings": json.dumps(asdict(training.settings))}
+    settings = json.dumps(asdict(training.settings))
+    described = {"format": "pt", "teacher": Path(name).name, "settings": settings}
     save_file(training.finished(), folder / "pocket.safetensors", metadata=described)
     for layer, share in training.held_out_errors().items():
         print(f"{layer}: {share:.3f} of the teacher's variance unexplained on held-out pictures")

@@ -43,9 +43,10 @@ def choose_channels(teacher: Teacher, widths: tuple[int, ...], batches) -> dict[
             raise ValueError(f"{layer}: the teacher has {alive.sum()} live channels, not {width}")
         own = alive.nonzero().flatten().tolist()
         own = [channel for channel in own if channel < teacher.own(layer)]
-        # Rare, high peaks would rule a Gram matrix: such channels fill no places.
-        alive &= (variance < PEAKY * means[layer].square()) | (numbers < teacher.own(layer))
         scale = torch.where(alive, variance.clamp_min(1e-30).rsqrt(), 0)
+        # Rare, high peaks would rule a Gram matrix: such channels fill places last of all.
+        peaky = (variance > PEAKY * means[layer].square()) & (numbers >= teacher.own(layer))
+        scale = torch.where(peaky, 1e-3 * scale, scale)
         left, picks = matrix * torch.outer(scale, scale), []
         for number in range(width):
             free = left.diagonal().clone()
@@ -59,7 +60,7 @@ def choose_channels(teacher: Teacher, widths: tuple[int, ...], batches) -> dict[
 
 
 @torch.no_grad()
-def fit_layers(student: Student, teacher: Teacher, channels, batches, generator, report=print):
+def fit_layers(student: Student, teacher: Teacher, channels, batches, generator, report=None):
     """Set every convolution of the student by least squares, shallow to deep, in place.
 
     Each layer sees what the layers before it, already fitted, really hand over. Where the
@@ -92,7 +93,8 @@ def fit_layers(student: Student, teacher: Teacher, channels, batches, generator,
         spread = goals.relu().std(0).clamp_min(1e-3 * goals.relu().std())
         convolution.whiten(torch.linalg.cholesky((normal + ridge) / len(rows)), spread)
         error = (answer.relu() - goals.relu()).square().mean() / goals.relu().var(0).mean()
-        report(f"{layer}: {error:.3f} of the variance is left after the fit")
+        if report:
+            report(f"{layer}: {error:.3f} of the variance is left after the fit")
 
 
 def _inputs(student, images, layer):

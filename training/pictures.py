@@ -5,12 +5,15 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur, pil_to_tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from nstlib.images import load_image
 
 HELD_OUT = r"^photo_.*(07|57)$|^style_.*5$"  # names, without the suffix, kept out of training
 PAINTINGS = r"^style_"
+LONGEST = 640  # px; larger pictures are scaled down when they are read
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class Pictures:
@@ -19,7 +22,7 @@ class Pictures:
     A picture that looks like one held out, mirrored or not, is left out of both.
 
     Args:
-        source: a folder of .jpg and .png files, or {name: (3, H, W), uint8}.
+        source: a folder of .jpg, .png or .webp files, or {name: (3, H, W), uint8}.
         held_out: a regular expression; names in which it is found are held out.
 
     Attributes:
@@ -40,16 +43,24 @@ class Pictures:
             raise ValueError("no pictures are left to train on")
         self._paintings = [i for i, n in enumerate(self.names) if re.search(PAINTINGS, n)]
 
-    def crops(self, count: int, size: int, generator: torch.Generator) -> Tensor:
-        """Cut crops at random places and scales, a quarter of them from paintings.
+    def crops(
+        self, count: int, size: int, generator: torch.Generator, paintings: float = 0.25
+    ) -> Tensor:
+        """Cut crops at random places and scales.
+
+        Args:
+            count: how many.
+            size: their side in px.
+            generator: of the random choices.
+            paintings: how likely a crop is from a painting; the others are from any picture.
 
         Returns:
             (count, 3, size, size), in [0, 1].
         """
         crops = []
-        for number in range(count):
-            paintings = self._paintings if number % 4 == 0 else []
-            pool = paintings or range(len(self.names))
+        for _ in range(count):
+            painted = torch.rand((), generator=generator) < paintings
+            pool = (self._paintings if painted else []) or range(len(self.names))
             picture = self._pictures[pool[_integer(len(pool), generator)]]
             height, width = picture.shape[1:]
             side = min(height, width)
@@ -93,14 +104,17 @@ def _integer(below, generator):
 
 
 def _read_folder(folder):
-    files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".jpg", ".png"))
+    files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)
     if not files:
-        raise ValueError(f"no .jpg or .png in {str(folder)!r}")
-    pictures = {}
-    for file in files:
-        with Image.open(file) as picture:
-            pictures[file.stem] = pil_to_tensor(picture.convert("RGB"))
-    return pictures
+        raise ValueError(f"no pictures ({', '.join(SUFFIXES)}) in {str(folder)!r}")
+    return {file.name.rpartition(".")[0]: _read(file) for file in files}
+
+
+def _read(file):
+    image = load_image(file)
+    if max(image.shape[2:]) > LONGEST:
+        image = load_image(file, size=LONGEST)
+    return (image[0] * 255).round().to(torch.uint8)
 
 
 def _thumbnail(picture):

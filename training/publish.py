@@ -44,6 +44,7 @@ def publish(file: Path, folder: Path = WEIGHTS, *, version: str) -> Path:
     published = folder / "pocket.safetensors"
     described = {"format": "pt", "version": version, "settings": settings, **DESCRIPTION}
     save_file(weights, published, metadata=described)
+    published.chmod(0o644)  # safetensors makes it readable for its owner only
     manifest = folder / "manifest.json"
     entries = json.loads(manifest.read_text()) if manifest.exists() else {}
     entries["pocket"] = {

@@ -130,16 +130,21 @@ def compressed_vgg19(file: str | Path) -> Teacher:
     Args:
         file: a safetensors file with `input`, `conv1_1` ... `conv5_1` and `head1_1` ... `head5_1`.
 
+    Raises:
+        ValueError: the file lacks a tensor.
+
     Source: "Collaborative Distillation for Ultra-Resolution Universal Style Transfer", CVPR 2020,
     MIT licence.
     """
-    weights = load_file(file)
+    weights = {name: value.float() for name, value in load_file(file).items()}
+    names = sorted({*VGG19_LAYERS.values(), "conv3_3", "conv4_3"} - {"conv5_2", "conv5_4"})
+    for name in ("input", *names, *(f"head{n}_1" for n in range(1, 6))):
+        if f"{name}.weight" not in weights or f"{name}.bias" not in weights:
+            raise ValueError(f"{str(file)!r} is no compressed VGG-19: it lacks {name}")
 
     def parts(name):
         return weights[f"{name}.weight"], weights[f"{name}.bias"]
 
-    names = [name for name in VGG19_LAYERS.values() if f"{name}.weight" in weights]
-    names = sorted({*names, "conv3_3", "conv4_3"})
     convolutions = {name: parts(name) for name in names}
     # `input` is a 1x1 convolution to mean-subtracted BGR; reflecting padding commutes with it.
     into, offset = weights["input.weight"][:, :, 0, 0], weights["input.bias"]

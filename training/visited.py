@@ -22,13 +22,13 @@ class Visited:
     """Transfers in progress, a few of which move on each time.
 
     Args:
-        crops: (count, generator) -> (count, 3, H, W), pictures to start from and to imitate.
+        crops: (paintings, generator) -> (1, 3, H, W), from a painting with that probability.
         count: of transfers in progress.
     """
 
     def __init__(self, crops, count: int):
         self.crops, self.count = crops, count
-        self.entries: list[dict[str, Tensor]] = []
+        self.entries: list[dict] = []
 
     def advance(self, features, count: int, step: int, generator: torch.Generator) -> Tensor:
         """Move `count` of the transfers on, in turn.
@@ -46,7 +46,8 @@ class Visited:
         places = [(first + n) % self.count for n in range(count)]
         while len(self.entries) <= max(places):
             self.entries.append(self._started(features, generator))
-            self.entries[-1]["visits"] += int(torch.randint(VISITS, (), generator=generator))
+            age = int(torch.randint(VISITS, (), generator=generator))
+            self.entries[-1]["visits"] = age  # so that they do not all end at once
         for place in places:
             if self.entries[place]["visits"] >= VISITS:
                 self.entries[place] = self._started(features, generator)
@@ -59,7 +60,7 @@ class Visited:
 
     @torch.no_grad()
     def _started(self, features, generator):
-        content, style = self.crops(2, generator).split(1)
+        content, style = self.crops(0.25, generator), self.crops(0.75, generator)
         seen, wanted = features(content), features(style)
         chances = torch.rand(3, generator=generator)
         start = content if chances[0] < 0.5 else torch.rand(content.shape, generator=generator)
@@ -72,9 +73,9 @@ class Visited:
             "angle": angle,
             "mean": torch.zeros_like(angle),
             "square": torch.zeros_like(angle),
-            "visits": torch.tensor(0),
-            "moves": torch.tensor(0),
-            "weights": torch.tensor([1.0, float(weight)]),
+            "visits": 0,
+            "moves": 0,
+            "weights": torch.tensor([1.0, float(weight)], device=angle.device),
             "content": seen[CONTENT_LAYER][0].clone(),
         }
         if chances[2] < 0.2:
@@ -118,4 +119,5 @@ def _shares(seen, entries):
 
 
 def _share(found, wanted):
-    return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
+    energy = wanted.square().flatten(1).sum(1).clamp_min(1e-12)
+    return (found - wanted).square().flatten(1).sum(1) / energy
