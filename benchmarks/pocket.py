@@ -31,6 +31,7 @@ STYLE_WEIGHT = 1.0  # both losses are shares of their target's energy
 SIZE, ITERATIONS, EVALUATIONS = 256, 10, 20
 PAIRS = 12
 VGG16_WIDTHS = (64, 128, 256, 512, 512)
+SHEET_STYLE_WEIGHT = 10.0  # strong enough for an eye to judge
 SHEET_PHOTOS = ("chelsea", "astronaut", "coffee", "rocket")
 SHEET_PAINTINGS = ("swirling_night", "stained_glass", "woodcut_wave")
 
@@ -40,7 +41,7 @@ def share(found, wanted):
     return (found - wanted).square().sum() / wanted.square().sum()
 
 
-def transfer_losses(features, photo, painting):
+def transfer_losses(features, photo, painting, style_weight=STYLE_WEIGHT):
     """The objective image -> content and style losses, each relative to its target's energy.
 
     Args:
@@ -55,15 +56,15 @@ def transfer_losses(features, photo, painting):
         style = sum(share(gram_matrix(seen[layer]), gram) for layer, gram in grams.items())
         return {
             "content": share(seen[CONTENT_LAYER], target),
-            "style": STYLE_WEIGHT * style / len(grams),
+            "style": style_weight * style / len(grams),
         }
 
     return objective
 
 
-def optimum(features, photo, painting, start):
+def optimum(features, photo, painting, start, style_weight=STYLE_WEIGHT):
     """Optimise a transfer with a network's features: the generated image."""
-    objective = transfer_losses(features, photo, painting)
+    objective = transfer_losses(features, photo, painting, style_weight)
     first = images.noise_image(photo.shape[2:]) if start == "noise" else photo
     result = optimize_image(
         first, objective, iterations=ITERATIONS, evaluations=EVALUATIONS, progress=False
@@ -78,10 +79,23 @@ def judged(teacher, photo, painting, image):
     return {name: float(value) for name, value in losses.items()}
 
 
+def curvature(image):
+    """Second differences between neighbouring pixels, squared: (H - 2, W - 2)."""
+    across = image.diff(n=2, dim=3)[:, :, 1:-1].square().mean((0, 1))
+    return across + image.diff(n=2, dim=2)[..., 1:-1].square().mean((0, 1))
+
+
 def grain(image):
-    """How much two neighbouring pixels' difference changes from one pixel to the next (RMS)."""
-    across = image.diff(n=2, dim=3).square().mean() + image.diff(n=2, dim=2).square().mean()
-    return float(across.sqrt())
+    """How rough an image is: root mean square of its second differences."""
+    return float(curvature(image).mean().sqrt())
+
+
+def frame(image, width=4):
+    """How much rougher an image is near its border than inside; 1 where no frame can be seen."""
+    squares = curvature(image)
+    inside = squares[width:-width, width:-width]
+    outside = (squares.sum() - inside.sum()) / (squares.numel() - inside.numel())
+    return float((outside / inside.mean()).sqrt())
 
 
 def geometric_mean(values):
@@ -125,11 +139,12 @@ def print_errors(network, teacher, pictures):
 def print_transfers(networks, teacher, pictures, count):
     """Measure 2: transfers optimised with each network, judged in the teacher's own layers."""
     print(f"\nTransfer of the optimum, relative to the teacher's own, {count} held-out pairs\n")
-    _print_row(["network", "start", "style", "content", "grain", "pairs: style", "content"])
+    _print_row(["network", "start", "style", "content", "grain", "frame", "style of all pairs"])
     _print_row(["---"] * 7)
+    pairs = held_out_pairs(pictures, count)
     for start in ("photo", "noise"):
         ratios = {name: [] for name in networks}
-        for photo, painting in held_out_pairs(pictures, count):
+        for photo, painting in pairs:
             best = optimum(teacher.features, photo, painting, start)
             base = judged(teacher.features, photo, painting, best)
             for name, network in networks.items():
@@ -140,13 +155,13 @@ def print_transfers(networks, teacher, pictures, count):
                         losses["style"] / base["style"],
                         losses["content"] / base["content"],
                         grain(image) / grain(best),
+                        frame(image) / frame(best),
                     )
                 )
         for name, rows in ratios.items():
-            style, content, grains = zip(*rows, strict=True)
-            means = [f"{geometric_mean(column):.2f}" for column in (style, content, grains)]
-            ranges = [f"{min(column):.2f} to {max(column):.2f}" for column in (style, content)]
-            _print_row([name, start, *means, *ranges])
+            columns = list(zip(*rows, strict=True))
+            means = [f"{geometric_mean(column):.2f}" for column in columns]
+            _print_row([name, start, *means, f"{min(columns[0]):.2f} to {max(columns[0]):.2f}"])
 
 
 def print_cost(network):
@@ -175,7 +190,10 @@ def draw_sheet(file, networks):
             photo = images.load_image(data.path(photo_name), size=SIZE)
             painting = images.load_image(data.path(painting_name), size=SIZE)
             row = [photo, painting]
-            row += [optimum(network, photo, painting, "photo") for network in networks.values()]
+            row += [
+                optimum(network, photo, painting, "photo", SHEET_STYLE_WEIGHT)
+                for network in networks.values()
+            ]
             rows[photo_name, painting_name] = row
     side = SIZE * 3 // 4
     sheet = torch.ones(1, 3, side * len(rows), SIZE * (2 + len(networks)))
