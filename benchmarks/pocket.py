@@ -32,6 +32,7 @@ SIZE, ITERATIONS, EVALUATIONS = 256, 10, 20
 PAIRS = 12
 VGG16_WIDTHS = (64, 128, 256, 512, 512)
 SHEET_STYLE_WEIGHT = 10.0  # strong enough for an eye to judge
+SHEET_WIDTH = 960  # px
 SHEET_PHOTOS = ("chelsea", "astronaut", "coffee", "rocket")
 SHEET_PAINTINGS = ("swirling_night", "stained_glass", "woodcut_wave")
 
@@ -203,7 +204,9 @@ def draw_sheet(file, networks):
             small = images.resize_image(image, (height, width))[:, :, :side, :SIZE]
             place = sheet[:, :, top * side :, left * SIZE :]
             place[:, :, : small.shape[2], : small.shape[3]] = small
-    images.to_picture(sheet).save(file, quality=80)
+    picture = images.to_picture(sheet)
+    picture.thumbnail((SHEET_WIDTH, picture.height))
+    picture.save(file, quality=80, optimize=True)
 
 
 def _seconds_per_evaluation(networks):

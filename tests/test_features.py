@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.vgg import make_layers
@@ -148,6 +149,26 @@ def test_every_pocket_channel_fires_on_some_picture(network):
             strongest[layer] = torch.maximum(strongest[layer], value.amax((0, 2, 3)))
     dead = {layer: int((value <= 0).sum()) for layer, value in strongest.items()}
     assert not any(dead.values()), dead
+
+
+def test_every_pocket_layer_has_a_mean_activation_near_1(network):
+    pictures = [*data.names("photo"), *data.names("painting")]
+    seen = [network(images.load_image(data.path(name), size=192), NAMES) for name in pictures]
+    for layer in NAMES:
+        mean = sum(features[layer].mean().item() for features in seen) / len(seen)
+        assert 0.5 < mean < 2, layer
+
+
+def test_shipped_weights_say_what_they_are_and_where_they_come_from():
+    file = data.weights("pocket")
+    entry = json.loads((data.WEIGHTS / "manifest.json").read_text())["pocket"]
+    with safe_open(file, "pt") as opened:
+        about = opened.metadata()
+    assert file.stat().st_size <= 2_500_000
+    for key in ("version", "teacher", "data", "licence", "credits"):
+        assert about[key] == entry[key]
+        assert about[key]
+    assert (data.PACKAGE.parent / about["card"]).is_file()
 
 
 def test_a_changed_weights_file_is_refused_with_both_checksums(tmp_path, monkeypatch):
