@@ -1,10 +1,17 @@
-"""Draw the pictures that head the chapters and the README: `python notebooks/draw_figures.py`."""
+"""Draw the pictures that head the chapters and the README: `python notebooks/draw_figures.py`.
 
+Chapter 8's shows the pocket network's teacher too: `--teacher FILE` draws it.
+"""
+
+import argparse
 from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.pocket import SHEET_STYLE_WEIGHT, optimum
 from nstlib import data, images, recipes
+from nstlib.features import load_network
+from training.teachers import load_teacher
 
 FOLDER = Path(__file__).parent / "figures"
 GALLERY = ("swirling_night", "stained_glass", "woodcut_wave")
@@ -25,16 +32,19 @@ def row(*tensors, height=240):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teacher", type=Path, metavar="FILE")
+    options = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
+    if options.teacher:
+        draw_teacher_beside_pocket(load_teacher(options.teacher))
+        return
     photo = images.load_image(data.path("chelsea"), size=SIZE)
     painting = images.load_image(data.path("swirling_night"), size=SIZE)
     noise = images.noise_image(photo.shape[2:])  # what reconstruct_content starts from
     rebuilt = recipes.reconstruct_content(photo, layer="block4_conv2").image
     texture = recipes.reconstruct_style(painting).image
-    painted = {
-        name: recipes.transfer(photo, data.path(name), content_weight=0.2, size=SIZE).image
-        for name in GALLERY
-    }
+    painted = {name: recipes.transfer(photo, data.path(name), size=SIZE).image for name in GALLERY}
     sheets = {
         "01_content": row(noise, rebuilt),
         "02_style": row(painting, texture),
@@ -45,6 +55,18 @@ def main():
     paintings = [crop_like(images.load_image(data.path(name)), photo) for name in GALLERY]
     rows = [row(*paintings, height=180), row(*painted.values(), height=180)]
     stack(rows).save(FOLDER / "gallery.jpg", quality=88)
+
+
+def draw_teacher_beside_pocket(teacher):
+    """Head chapter 8: the same transfer with both networks."""
+    photo = images.load_image(data.path("chelsea"), size=SIZE)
+    painting = images.load_image(data.path("stained_glass"), size=SIZE)
+    painted = [
+        optimum(network, photo, painting, "photo", SHEET_STYLE_WEIGHT)
+        for network in (teacher.features, load_network())
+    ]
+    sheet = row(photo, painting, *painted, height=180)
+    sheet.save(FOLDER / "08_pocket.jpg", quality=88)
 
 
 def crop_like(image, other):

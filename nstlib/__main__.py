@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     transfer = commands.add_parser("transfer", help="paint a photo in a painting's style")
     transfer.add_argument("photo", metavar="PHOTO")
     transfer.add_argument("painting", metavar="PAINTING")
-    transfer.add_argument("--content-weight", type=float, default=0.1, help="default %(default)s")
+    transfer.add_argument("--content-weight", type=float, default=0.3, help="default %(default)s")
     transfer.add_argument("--start", default="content", help="content, noise or style")
     content = commands.add_parser("content", help="rebuild a photo from one layer's features")
     content.add_argument("photo", metavar="PHOTO")

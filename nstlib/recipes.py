@@ -12,7 +12,7 @@ from nstlib.synthesis import Result, optimize_image
 
 STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
 STYLE_WEIGHT = 1e4  # Gram errors are about this much smaller than feature errors
-CONTENT_WEIGHT = 0.1
+CONTENT_WEIGHT = 0.3
 TV_WEIGHT = 10.0
 START_NOISE = 0.5
 STARTS = ("content", "noise", "style")
