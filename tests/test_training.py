@@ -483,3 +483,10 @@ def test_weights_that_are_not_finite_or_too_large_are_not_published(tmp_path):
     with pytest.raises(ValueError, match="block2_conv1.bias"):
         publish.publish(made, tmp_path, version="7")
     assert not (tmp_path / "pocket.safetensors").exists()
+
+
+def test_weights_of_another_teacher_are_not_published_under_this_ones_name(tmp_path):
+    made = tmp_path / "made.safetensors"
+    save_file(Student().exported(), made, metadata={"teacher": "vgg16=FILE.pth"})
+    with pytest.raises(ValueError, match="not those of vgg16"):
+        publish.publish(made, tmp_path, version="7")

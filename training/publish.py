@@ -33,16 +33,19 @@ def publish(file: Path, folder: Path = WEIGHTS, *, version: str) -> Path:
         version: of the weights.
 
     Raises:
-        ValueError: a tensor that half precision cannot hold.
+        ValueError: a tensor that half precision cannot hold, or another teacher than described.
     """
     weights = {name: value.half() for name, value in load_file(file).items()}
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{name} has values that are not finite in half precision")
     with safe_open(file, "pt") as opened:
-        settings = (opened.metadata() or {}).get("settings", "{}")
+        made = opened.metadata() or {}
+    if not made.get("teacher", ".safetensors").endswith(".safetensors"):
+        raise ValueError(f"DESCRIPTION and its credits are not those of {made['teacher']}")
     published = folder / "pocket.safetensors"
-    described = {"format": "pt", "version": version, "settings": settings, **DESCRIPTION}
+    described = {"format": "pt", "version": version, **DESCRIPTION}
+    described["settings"] = made.get("settings", "{}")
     save_file(weights, published, metadata=described)
     published.chmod(0o644)  # safetensors makes it readable for its owner only
     manifest = folder / "manifest.json"
