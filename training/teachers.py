@@ -2,6 +2,7 @@
 
 Every teacher is called with images (B, 3, H, W), RGB, in [0, 1], and returns, for each of the
 student's thirteen layers, the values before the ReLU (B, C, H', W'), pooled as it was trained.
+An answer averaged over a window, for a layer the teacher lacks, is an average after the ReLU.
 """
 
 from collections.abc import Iterable
