@@ -367,7 +367,7 @@ def main(arguments=None):
     parser.add_argument("--device", default=best, choices=["cpu", "cuda"])
     parser.add_argument("--held-out", default=HELD_OUT, metavar="REGEX", help="names to hold out")
     defaults = Settings()
-    for name in ("steps", "batch", "size", "large_size", "learning_rate", "seed"):
+    for name in ("steps", "batch", "size", "large_size", "learning_rate", "visited", "seed"):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     options = vars(parser.parse_args(arguments))
