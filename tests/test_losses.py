@@ -125,3 +125,26 @@ def test_gradient_of_the_style_loss_matches_finite_differences():
 
 def test_gradient_of_the_total_variation_matches_finite_differences():
     assert torch.autograd.gradcheck(total_variation, trainable(1, 2, 4, 3))
+
+
+OTHERS = {  # the table in chapter 3: style loss of a layer from FFᵀ - AAᵀ, and the factor to ours
+    "Gatys 2016": (lambda d, c, n, s: d.pow(2).sum() / (4 * c**2 * n**2), lambda c, n, s: c**2 / 4),
+    "TensorFlow": (lambda d, c, n, s: (d / n).pow(2).mean(), lambda c, n, s: c**2),
+    "CS231n": (lambda d, c, n, s: (d / (c * n)).pow(2).sum(), lambda c, n, s: c**2),
+    "PyTorch": (lambda d, c, n, s: (d / (c * n)).pow(2).mean(), lambda c, n, s: 1),
+    "Keras": (
+        lambda d, c, n, s: d.pow(2).sum() / (4 * 3**2 * s**2),
+        lambda c, n, s: c**4 * n**2 / (36 * s**2),
+    ),
+}
+
+
+@pytest.mark.parametrize("tutorial", OTHERS)
+def test_other_tutorials_style_losses_are_ours_times_a_factor(tutorial):
+    loss, factor = OTHERS[tutorial]
+    generator = torch.Generator().manual_seed(3)
+    f, a = torch.rand(2, 1, 6, 4, 5, generator=generator)
+    ours = style_loss({"layer": f}, {"layer": gram_matrix(a)})
+    rows, others = f[0].flatten(1), a[0].flatten(1)
+    theirs = loss(rows @ rows.T - others @ others.T, 6, 20, 80)
+    torch.testing.assert_close(theirs, ours * factor(6, 20, 80))
