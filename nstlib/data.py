@@ -1,14 +1,39 @@
 """Find pictures and weights by name, with who made them, licence and checksum."""
 
-import hashlib
 import importlib.util
 import json
 from pathlib import Path
+
+from nstlib import downloads
 
 PACKAGE = Path(__file__).parent
 CHECKOUT = PACKAGE.parent / "data"
 PICTURES = PACKAGE / "pictures"  # in an installed wheel; a checkout keeps them in data/
 WEIGHTS = PACKAGE / "weights"
+GATYS = (  # the pictures of the first paper, where its author keeps them
+    "https://raw.githubusercontent.com/leongatys/PytorchNeuralStyleTransfer/"
+    "be6c8e2b35568669a5a0ac10b66c912207ad355d/Images/"
+)
+ON_THE_WEB = {
+    "starry_night": {
+        "title": "The Starry Night",
+        "kind": "painting",
+        "author": "Vincent van Gogh, 1889",
+        "licence": "public domain",
+        "url": GATYS + "vangogh_starry_night.jpg",
+        "sha256": "228bebf0dd424ea4f740d8d88a67f2960424c166e638086c1ec529260d2e3832",
+        "instead": "swirling_night",
+    },
+    "tuebingen": {
+        "title": "Neckarfront in Tübingen",
+        "kind": "photo",
+        "author": "Andreas Praefcke",
+        "licence": "Creative Commons Attribution 3.0",
+        "url": GATYS + "Tuebingen_Neckarfront.jpg",
+        "sha256": "e67d1869f01fd805385c681a80d9ebcf0f70ea4a5fe6127f0606bb1c7f4bf506",
+        "instead": "rocket",
+    },
+}
 
 
 def names(kind: str | None = None) -> tuple[str, ...]:
@@ -54,6 +79,31 @@ def about(name: str) -> dict[str, str]:
     return pictures[name]
 
 
+def fetch(name: str, *, progress: bool = True) -> Path:
+    """Find a famous picture that is not ours to ship; download it the first time.
+
+    Args:
+        name: a key of ON_THE_WEB, which says title, author and licence.
+        progress: show a bar while downloading.
+
+    Raises:
+        ValueError: no such picture, or another file came.
+        ConnectionError: it cannot be downloaded; the message says where to put the file, and which
+            built-in picture to use instead.
+    """
+    if name not in ON_THE_WEB:
+        raise ValueError(f"no picture {name!r} on the web; choose one of {', '.join(ON_THE_WEB)}")
+    entry = ON_THE_WEB[name]
+    file = downloads.cache_folder() / "pictures" / entry["url"].rpartition("/")[2]
+    try:
+        return downloads.fetch(entry["url"], file, sha256=entry["sha256"], progress=progress)
+    except ConnectionError as error:
+        raise ConnectionError(
+            f"{error}\nTo use {entry['title']!r} without the internet, bring the file and put it "
+            f"at {str(file)!r}. Or use the built-in {entry['kind']} {entry['instead']!r}."
+        ) from error
+
+
 def weights(name: str) -> Path:
     """Find a network's weights file and verify its checksum.
 
@@ -65,7 +115,7 @@ def weights(name: str) -> Path:
     file = WEIGHTS / entry["file"]
     if not file.is_file():
         raise FileNotFoundError(f"the weights of {name!r} are missing: no file {str(file)!r}")
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    found = downloads.checksum(file)
     if found != entry["sha256"]:
         raise ValueError(
             f"the weights file {str(file)!r} is damaged: its SHA-256 is {found}, "
