@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from nstlib import data, images
-from nstlib.features import LAYERS, POCKET_MEAN, FeatureNetwork, load_network
+from nstlib.features import LAYERS, load_network, pocket_network
 from nstlib.losses import gram_matrix
 from nstlib.synthesis import optimize_image
 from training.measure import mean_activations, unexplained
@@ -167,15 +167,13 @@ def print_transfers(networks, teacher, pictures, count):
 
 def print_cost(network):
     """Measure 3: parameters, multiply-adds and seconds beside VGG-16's shape, the same code."""
-    vgg16 = FeatureNetwork(
-        "vgg16", Student(VGG16_WIDTHS).exported(), mean=POCKET_MEAN, pooling="average"
-    )
+    vgg16 = pocket_network(Student(VGG16_WIDTHS).exported(), name="vgg16")
     seconds = _seconds_per_evaluation({"pocket": network, "vgg16": vgg16})
     print("\nCost at 256x256 px\n")
     _print_row(["network", "parameters", "multiply-adds", "seconds per evaluation"])
     _print_row(["---"] * 4)
     for name, measured in (("pocket", network), ("vgg16", vgg16)):
-        parameters = sum(weight.numel() for weight in measured.buffers()) - 3
+        parameters = sum(weight.numel() for weight in measured.stages.buffers())
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             measured(torch.rand(1, 3, SIZE, SIZE), LAYERS)
         adds = counter.get_total_flops() / 2
@@ -242,8 +240,7 @@ def main():
     options = parser.parse_args()
     teacher, network = load_teacher(options.teacher), load_network()
     if options.weights:
-        weights = load_file(options.weights)
-        network = FeatureNetwork("pocket", weights, mean=POCKET_MEAN, pooling="average")
+        network = pocket_network(load_file(options.weights))
     if options.sheet:
         networks = {"pocket": network, "teacher": teacher.features}
         draw_sheet(options.sheet, networks | {"random": load_network("random")})

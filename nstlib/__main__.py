@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, ModuleNotFoundError) as error:
         print(f"nstlib: {error}", file=sys.stderr)
         return 2
 
@@ -42,21 +42,75 @@ def _style(options: argparse.Namespace) -> int:
     from nstlib import recipes
 
     picture = _picture(options.painting)
-    layers = options.layers or recipes.STYLE_LAYERS
-    return _report(recipes.reconstruct_style(picture, layers=layers, **_shared(options)), options)
+    result = recipes.reconstruct_style(picture, layers=options.layers, **_shared(options))
+    return _report(result, options)
+
+
+def _list_weights(options: argparse.Namespace) -> int:
+    from nstlib import checkpoints, pretrained
+
+    print("pocket: in nstlib")
+    for network in checkpoints.NAMES:
+        file, published = pretrained.find(network), pretrained.downloaded(network)
+        missing = f"not here; `weights get {network}` downloads {published.megabytes} MB"
+        print(f"{network}: {file or missing}")
+    return 0
+
+
+def _get_weights(options: argparse.Namespace) -> int:
+    from nstlib import pretrained
+
+    weights = pretrained.load(options.name)
+    print(f"{weights.network}: {weights.source}, normalization {weights.normalization}")
+    return 0
+
+
+def _import_weights(options: argparse.Namespace) -> int:
+    from nstlib import pretrained
+
+    named = {"network": options.network, "normalization": options.normalization}
+    weights = pretrained.import_file(options.file, **named)
+    print(f"{weights.network}: {pretrained.cache_path(weights.network)}")
+    return 0
+
+
+def _verify_weights(options: argparse.Namespace) -> int:
+    from nstlib import checkpoints, pretrained
+
+    data.weights("pocket")
+    print("pocket: as published")
+    damaged = 0
+    for network in checkpoints.NAMES:
+        if (file := pretrained.find(network)) is not None:
+            try:
+                print(f"{network}: whole, from {pretrained.read(file, network=network).source}")
+            except ValueError as error:
+                damaged += 1
+                print(f"{network}: {error}")
+    return 1 if damaged else 0
 
 
 def _shared(options: argparse.Namespace) -> dict:
     from nstlib import images
 
     images.picture_format(options.output)  # fail before the run, not after it
-    names = ("network", "size", "iterations", "seed")
-    return {name: getattr(options, name) for name in names}
+    names = ("size", "iterations", "seed")
+    return {"network": _network(options)} | {name: getattr(options, name) for name in names}
+
+
+def _network(options: argparse.Namespace):
+    from nstlib import features
+
+    return features.load_network(options.network, weights=options.weights, device=options.device)
 
 
 def _picture(name: str) -> Path:
-    """Take a file's path, or else the name of a built-in picture."""
-    return data.path(name) if not Path(name).exists() and name in data.names() else Path(name)
+    """Take a file's path, or else the name of a built-in picture or one on the web."""
+    if Path(name).exists():
+        return Path(name)
+    if name in data.ON_THE_WEB:
+        return data.fetch(name)
+    return data.path(name) if name in data.names() else Path(name)
 
 
 def _report(result, options: argparse.Namespace) -> int:
@@ -75,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m nstlib",
         description="Neural style transfer on your own pictures.",
-        epilog=f"Built-in pictures may be named instead of files: {', '.join(data.names())}.",
+        epilog=f"Built-in pictures may be named instead of files: {', '.join(data.names())}; "
+        f"and pictures on the web: {', '.join(data.ON_THE_WEB)}.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     transfer = commands.add_parser("transfer", help="paint a photo in a painting's style")
@@ -85,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     transfer.add_argument("--start", default="content", help="content, noise or style")
     content = commands.add_parser("content", help="rebuild a photo from one layer's features")
     content.add_argument("photo", metavar="PHOTO")
-    content.add_argument("--layer", default="block5_conv1", help="default %(default)s")
+    content.add_argument("--layer", help="default: block5_conv1")
     style = commands.add_parser("style", help="rebuild a painting's texture")
     style.add_argument("painting", metavar="PAINTING")
     style.add_argument("--layers", nargs="+", help="default: conv1 of all five blocks")
@@ -93,14 +148,37 @@ def _parser() -> argparse.ArgumentParser:
     for command, (function, size) in runs.items():
         command.set_defaults(command=function)
         _add_shared(command, size)
+    _add_weights(commands)
     return parser
+
+
+def _add_weights(commands) -> None:
+    names = "vgg16, vgg19 or squeezenet1_1"
+    about = "weights of published networks: list, get, import, verify"
+    verbs = commands.add_parser(
+        "weights", help=about, description=about.capitalize()
+    ).add_subparsers(required=True, metavar="COMMAND")
+    listed = verbs.add_parser("list", help="say which weights are here, and where")
+    listed.set_defaults(command=_list_weights)
+    get = verbs.add_parser("get", help="find or download a network's weights")
+    get.add_argument("name", metavar="NAME", help=names)
+    get.set_defaults(command=_get_weights)
+    take = verbs.add_parser("import", help="bring a file from a stick: .pth, .safetensors or .h5")
+    take.add_argument("file", metavar="FILE")
+    take.add_argument("--network", help=f"of an unknown file: {names}")
+    take.add_argument("--normalization", help="of an unknown file: imagenet, caffe or keras")
+    take.set_defaults(command=_import_weights)
+    verify = verbs.add_parser("verify", help="read each network's weights and check them")
+    verify.set_defaults(command=_verify_weights)
 
 
 def _add_shared(command: argparse.ArgumentParser, size: int) -> None:
     add = command.add_argument
     add("-o", "--output", type=Path, default=Path("generated.png"), help="default %(default)s")
     add("--size", type=int, default=size, help="longer side in px, default %(default)s")
-    add("--network", default="pocket", help="pocket or random")
+    add("--network", default="pocket", help="pocket, vgg16, vgg19, squeezenet1_1 or random")
+    add("--weights", metavar="FILE", help="of a published network")
+    add("--device", help="cpu, cuda or mps; default: the best one here")
     add("--iterations", type=int, default=10, help="of 20 evaluations each, default %(default)s")
     add("--seed", type=int, default=0, help="of the noise, default %(default)s")
 

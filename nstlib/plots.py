@@ -97,7 +97,7 @@ def show_matrices(matrices: Mapping[str, Tensor], *, alt: str = "") -> Figure:
         matrices: {title: (C, C) or (1, C, C)}.
         alt: what a listener should know; the titles if empty.
     """
-    values = {title: matrix.detach().squeeze().numpy() for title, matrix in matrices.items()}
+    values = {title: matrix.detach().cpu().squeeze().numpy() for title, matrix in matrices.items()}
     figure = ChapterFigure(figsize=(PANEL * len(values) + 0.9, PANEL + 0.3), layout="compressed")
     figure.alt = alt or "Heat maps: " + ", ".join(values)
     top = max(matrix.max() for matrix in values.values())
@@ -120,7 +120,7 @@ def show_features(features: Tensor, *, count: int = 8, alt: str = "") -> Figure:
         alt: what a listener should know; the channels if empty.
     """
     strongest = features[0].mean(dim=(1, 2)).argsort(descending=True)[:count].tolist()
-    maps = {f"channel {c}": features[0, c].detach().numpy() for c in strongest}
+    maps = {f"channel {c}": features[0, c].detach().cpu().numpy() for c in strongest}
     return _panels(maps, count, alt or "Feature maps of " + ", ".join(maps), panel=1.4)
 
 

@@ -16,12 +16,19 @@ CONTENT_WEIGHT = 0.3
 TV_WEIGHT = 10.0
 START_NOISE = 0.5
 STARTS = ("content", "noise", "style")
+CONTENT_LAYER = "block4_conv2"
+DEEP_LAYER = "block5_conv1"  # whose features a photo is rebuilt from
+SQUEEZENET = {  # what stands for these layers there: Stanford's CS231n, "Style Transfer"
+    STYLE_LAYERS: ("conv1", "fire3", "fire4", "fire5"),
+    CONTENT_LAYER: "fire2",
+    DEEP_LAYER: "fire5",
+}
 
 
 def reconstruct_content(
     picture,
     *,
-    layer: str = "block5_conv1",
+    layer: str | None = None,
     network: str | FeatureNetwork = "pocket",
     size: int | None = 256,
     seed: int = 0,
@@ -31,7 +38,7 @@ def reconstruct_content(
 
     Args:
         picture: an image tensor or whatever `images.load_image` takes.
-        layer: whose features are rebuilt.
+        layer: whose features are rebuilt; None for block5_conv1 (SqueezeNet: fire5).
         network: a name for `load_network` or a network.
         size: longer side of a loaded picture in px; an image tensor keeps its own.
         seed: of the noise.
@@ -47,6 +54,8 @@ def reconstruct_content(
     Taught in: chapter 1.
     """
     network, image = _network(network), _image(picture, size)
+    layer = layer or _default(network, DEEP_LAYER)
+    network.check_memory(image.shape, [layer])
     target = network(image, [layer])[layer]
 
     def objective(generated: Tensor) -> dict[str, Tensor]:
@@ -58,7 +67,7 @@ def reconstruct_content(
 def reconstruct_style(
     picture,
     *,
-    layers: Sequence[str] = STYLE_LAYERS,
+    layers: Sequence[str] | None = None,
     network: str | FeatureNetwork = "pocket",
     size: int | None = 256,
     blur: float = 2.0,
@@ -69,7 +78,8 @@ def reconstruct_style(
 
     Args:
         picture: an image tensor or whatever `images.load_image` takes.
-        layers: whose Gram matrices are matched, each weighed 1.
+        layers: whose Gram matrices are matched, each weighed 1; None for conv1 of the five blocks
+            (SqueezeNet: conv1, fire3, fire4, fire5).
         network: a name for `load_network` or a network.
         size: longer side of a loaded picture in px; an image tensor keeps its own.
         blur: standard deviation in px of the filter over the noise; 0 for plain noise.
@@ -86,6 +96,8 @@ def reconstruct_style(
     Taught in: chapter 2.
     """
     network, image = _network(network), _image(picture, size)
+    layers = _default(network, STYLE_LAYERS) if layers is None else layers
+    network.check_memory(image.shape, layers)
     targets = {name: gram_matrix(value) for name, value in network(image, layers).items()}
 
     def objective(generated: Tensor) -> dict[str, Tensor]:
@@ -100,10 +112,10 @@ def transfer(
     style,
     *,
     content_weight: float = CONTENT_WEIGHT,
-    style_weight: float = STYLE_WEIGHT,
+    style_weight: float | None = None,
     tv_weight: float = TV_WEIGHT,
-    content_layer: str = "block4_conv2",
-    style_layers: Sequence[str] = STYLE_LAYERS,
+    content_layer: str | None = None,
+    style_layers: Sequence[str] | None = None,
     style_weights: Sequence[float] | None = None,
     start: str = "content",
     network: str | FeatureNetwork = "pocket",
@@ -118,10 +130,11 @@ def transfer(
     Args:
         content, style: image tensors or whatever `images.load_image` takes; sizes may differ.
         content_weight: larger keeps more of the photo; 0 leaves texture only.
-        style_weight: larger takes over more of the painting.
+        style_weight: larger takes over more of the painting; None for STYLE_WEIGHT times the square
+            of the network's width, so that pictures look alike.
         tv_weight: larger is smoother; 0 leaves the grain.
-        content_layer: whose features the result keeps.
-        style_layers: whose Gram matrices the result takes over.
+        content_layer: whose features the result keeps; None for block4_conv2 (SqueezeNet: fire2).
+        style_layers: whose Gram matrices the result takes over; None as in `reconstruct_style`.
         style_weights: wₗ, one per style layer; None gives all the same share of 1.
         start: "content", "noise" or "style".
         network: a name for `load_network` or a network.
@@ -140,14 +153,20 @@ def transfer(
     al. 2016.
     Taught in: chapter 3.
     """
+    if start not in STARTS:
+        raise ValueError(f"no start {start!r}; choose one of {', '.join(STARTS)}")
+    network = _network(network)
+    content_layer = content_layer or _default(network, CONTENT_LAYER)
+    style_layers = _default(network, STYLE_LAYERS) if style_layers is None else style_layers
     style_layers = [style_layers] if isinstance(style_layers, str) else list(style_layers)
+    if style_weight is None:
+        style_weight = STYLE_WEIGHT * network.width**2
     if style_weights is None:
         style_weights = [1 / max(1, len(style_layers))] * len(style_layers)
     weights = _layer_weights(style_layers, style_weights)
     _check_weights(content=content_weight, style=style_weight, total_variation=tv_weight, **weights)
-    if start not in STARTS:
-        raise ValueError(f"no start {start!r}; choose one of {', '.join(STARTS)}")
-    network, photo, painting = _network(network), _image(content, size), _image(style, size)
+    photo, painting = _image(content, size), _image(style, size)
+    network.check_memory(photo.shape, [*style_layers, content_layer])
     target = network(photo, [content_layer])[content_layer]
     targets = {name: gram_matrix(value) for name, value in network(painting, style_layers).items()}
 
@@ -166,6 +185,10 @@ def transfer(
 
 def _network(network: str | FeatureNetwork) -> FeatureNetwork:
     return load_network(network) if isinstance(network, str) else network
+
+
+def _default(network: FeatureNetwork, vgg_layers):
+    return SQUEEZENET[vgg_layers] if "fire2" in network.layers else vgg_layers
 
 
 def _image(picture, size: int | None) -> Tensor:

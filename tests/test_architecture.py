@@ -11,15 +11,19 @@ import yaml
 ROOT = Path(__file__).parents[1]
 MODULES = {path.stem: path for path in (ROOT / "nstlib").glob("*.py") if path.stem != "__init__"}
 MAY_IMPORT = {
-    "data": set(),
+    "downloads": set(),
+    "data": {"downloads"},
     "images": set(),
-    "features": {"data"},
+    "devices": set(),
+    "checkpoints": set(),
+    "pretrained": {"checkpoints", "downloads"},
+    "features": {"checkpoints", "data", "devices", "pretrained"},
     "losses": set(),
     "synthesis": set(),
     "recipes": {"features", "losses", "synthesis", "images"},
     "plots": {"images"},
     "widgets": {"data", "images", "features", "losses", "synthesis", "recipes", "plots"},
-    "__main__": {"recipes", "images", "data"},
+    "__main__": {"checkpoints", "data", "features", "images", "pretrained", "recipes"},
 }
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "build": "python-build"}
 

@@ -79,11 +79,11 @@ def test_options_reach_the_recipe(tmp_path, monkeypatch):
     )
     output = tmp_path / "result.png"
     assert main(["transfer", "chelsea", "rocket", *options.split(), "-o", str(output)]) == 0
+    assert given.pop("network").name == "random"
     assert given == {
         "photo": data.path("chelsea"),
         "painting": data.path("rocket"),
         "size": 99,
-        "network": "random",
         "iterations": 3,
         "seed": 5,
         "content_weight": 0.5,
@@ -195,3 +195,32 @@ def test_help_names_the_commands_and_the_builtin_pictures():
     text = " ".join(run.stdout.split())
     for word in ("transfer", "content", "style", *data.names()):
         assert word in text
+
+
+def test_a_picture_on_the_web_may_be_named(tmp_path, monkeypatch, capsys):
+    fetched = []
+
+    def fetch(name):
+        fetched.append(name)
+        return data.path("rocket")
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    output = tmp_path / "result.png"
+    assert main(["content", "tuebingen", "--layer", "block1_conv1", *SHORT, "-o", str(output)]) == 0
+    assert fetched == ["tuebingen"]
+    assert images.load_image(output).shape[3] == 48
+
+
+def test_a_device_that_is_not_there_is_one_clear_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    arguments = ["content", "rocket", "--device", "cuda", "-o", str(tmp_path / "result.png")]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("nstlib: this machine has no cuda device")
+
+
+def test_a_run_that_does_not_fit_is_one_clear_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("nstlib.devices.free_memory", lambda device: 10_000_000)
+    output = tmp_path / "result.png"
+    assert main(["transfer", "rocket", "coffee", "-o", str(output)]) == 2
+    assert "a longer side of" in capsys.readouterr().err
+    assert not output.exists()

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from nstlib.features import LAYERS, POCKET_MEAN, FeatureNetwork
+from nstlib.features import LAYERS, pocket_network
 from training import distill, publish, teachers, visited
 from training.distill import Settings
 from training.fit import choose_channels, fit_layers
@@ -240,7 +240,7 @@ def test_variations_stay_images_and_change_about_half():
 
 def test_exported_weights_are_the_same_network_in_nstlib():
     student, image = Student(WIDTHS), torch.rand(1, 3, 32, 40, generator=generator())
-    network = FeatureNetwork("student", student.exported(), mean=POCKET_MEAN, pooling="average")
+    network = pocket_network(student.exported(), name="student")
     wanted, found = student.features(image), network(image, LAYERS)
     for layer in LAYERS:
         torch.testing.assert_close(found[layer], wanted[layer].detach(), rtol=1e-3, atol=1e-5)
@@ -455,7 +455,7 @@ def test_command_leaves_log_plot_checkpoint_and_weights(
     assert (tmp_path / "checkpoint.pt").exists()
     weights = load_file(tmp_path / "pocket.safetensors")
     assert weights["block1_conv1.weight"].dtype == torch.float32
-    network = FeatureNetwork("made", weights, mean=POCKET_MEAN, pooling="average")
+    network = pocket_network(weights, name="made")
     assert isinstance(network, nn.Module)
     assert "dead channels: " in capsys.readouterr().out
 

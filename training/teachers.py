@@ -198,10 +198,7 @@ def pocket() -> Teacher:
     """Take nstlib's own pocket network as the teacher of a still smaller one."""
     network = load_network("pocket")
     convolutions = {
-        VGG16_LAYERS[layer]: (
-            network.get_buffer(f"{layer}_weight"),
-            network.get_buffer(f"{layer}_bias"),
-        )
+        VGG16_LAYERS[layer]: (network.stages[layer].weight, network.stages[layer].bias)
         for layer in LAYERS
     }
     sources = {layer: (name,) for layer, name in VGG16_LAYERS.items()}
