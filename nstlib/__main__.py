@@ -110,7 +110,9 @@ def _picture(name: str) -> Path:
         return Path(name)
     if name in data.ON_THE_WEB:
         return data.fetch(name)
-    return data.path(name) if name in data.names() else Path(name)
+    if name not in data.names():
+        raise FileNotFoundError(f"no file {name!r}; check the path")  # before a long download
+    return data.path(name)
 
 
 def _report(result, options: argparse.Namespace) -> int:

@@ -177,7 +177,7 @@ def read_keras(file: Path) -> dict[str, Tensor]:
 
 def _take_keras(tensors: dict[str, Tensor], path: str, entry) -> None:
     layer = next((part for part in path.split("/") if part.startswith("block")), None)
-    if layer is None or not hasattr(entry, "shape"):
+    if layer is None or not hasattr(entry, "shape") or path.startswith("optimizer"):
         return
     value = torch.from_numpy(entry[()]).float()
     if value.ndim == 4:

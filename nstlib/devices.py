@@ -1,5 +1,7 @@
 """Choose the device to compute on, and say beforehand what does not fit into its memory."""
 
+import os
+import warnings
 from pathlib import Path
 
 import psutil
@@ -9,10 +11,21 @@ CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
 
 
 def best_device() -> torch.device:
-    """Choose CUDA, else Apple's MPS, else the CPU."""
+    """Choose what NSTLIB_DEVICE names, else CUDA where it works, else the CPU.
+
+    Apple's MPS must be asked for: two threads that use it at once, as a live panel and a cell do,
+    can end the kernel (pytorch issue 197805).
+    """
+    if named := os.environ.get("NSTLIB_DEVICE"):
+        return device(named)
     if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        try:
+            zeros = torch.zeros(1, 1, 3, 3, device="cuda")
+            torch.nn.functional.conv2d(zeros, zeros).item()
+            return torch.device("cuda")
+        except RuntimeError as error:  # an old card that this torch was not built for
+            warnings.warn(f"CUDA cannot be used, so the CPU is: {error}", stacklevel=2)
+    return torch.device("cpu")
 
 
 def device(name: str | torch.device | None = None) -> torch.device:
@@ -25,11 +38,12 @@ def device(name: str | torch.device | None = None) -> torch.device:
         return best_device()
     try:
         chosen = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"no device {name!r}; choose cpu, cuda or mps") from error
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if not there.get(chosen.type, lambda: True)():
-        raise ValueError(f"this machine has no {chosen.type} device; {best_device()} would do")
+    except RuntimeError:
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"no device {name!r}; choose cpu, cuda or mps")
+    if (chosen.index or 0) >= _count(chosen.type):
+        raise ValueError(f"this machine has no {chosen} device; cpu would do")
     return chosen
 
 
@@ -38,7 +52,8 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0] + _reserved(device)
     if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        limit = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        return min(limit, psutil.virtual_memory().available + _reserved(device))
     return min(psutil.virtual_memory().available, _container_memory())
 
 
@@ -58,14 +73,24 @@ def check_memory(needed: int, sides: tuple[int, int], device: torch.device, name
     if needed <= free:
         return
     longest = int(max(sides) * (0.9 * max(free, 0) / needed) ** 0.5) // 16 * 16
+    remedy = f"a longer side of {longest} px would fit" if longest else "close other programs first"
     raise MemoryError(
         f"an image of {sides[0]}x{sides[1]} px needs about {needed / 1e9:.1f} GB with {name}, and "
-        f"{max(free, 0) / 1e9:.1f} GB are free on {device}; a longer side of {longest} px would fit"
+        f"{max(free, 0) / 1e9:.1f} GB are free on {device}; {remedy}"
     )
+
+
+def _count(kind: str) -> int:
+    """Count this machine's devices of a kind."""
+    if kind == "cuda":
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return 1 if kind == "cpu" or torch.backends.mps.is_available() else 0
 
 
 def _reserved(device: torch.device) -> int:
     """Count what torch holds of the device's memory without using it."""
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory() - torch.mps.current_allocated_memory()
     return torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 

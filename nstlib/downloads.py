@@ -19,6 +19,10 @@ CHUNK = 1 << 20  # bytes
 BUSY = (408, 429)  # a server's answers that mean "later"
 
 
+class _CannotWriteError(OSError):
+    """The disk is full or closed to us: trying again does not help."""
+
+
 def cache_folder() -> Path:
     """Name the folder of what nstlib fetched: NSTLIB_CACHE, or the system's place for caches."""
     chosen = os.environ.get("NSTLIB_CACHE")
@@ -47,6 +51,8 @@ def fetch(url: str, file: Path, *, sha256: str, progress: bool = True) -> Path:
         ConnectionError: it could not be downloaded; the message names address and reason.
         ValueError: what came is another file; both checksums are named, nothing is kept.
     """
+    if file.is_file() and checksum(file).startswith(sha256):
+        return file  # also where nothing can be written
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(file.name + ".lock")):
         if file.is_file() and checksum(file).startswith(sha256):
@@ -73,6 +79,8 @@ def _download(url: str, partial: Path, progress: bool) -> str:
         try:
             _continue(url, partial, progress)
             return checksum(partial)
+        except _CannotWriteError:
+            raise
         except (OSError, http.client.HTTPException) as error:
             if wait is None or _is_final(error):
                 raise ConnectionError(f"could not download {url}: {_reason(error)}") from error
@@ -104,7 +112,11 @@ def _copy(response, stream, have: int, total: int | None, name: str | None) -> N
     options = {"unit": "B", "unit_scale": True, "desc": name, "disable": name is None}
     with tqdm(initial=have, total=total, **options) as bar:
         while chunk := response.read1(CHUNK):  # what came is kept, even if no more comes
-            stream.write(chunk)
+            try:
+                stream.write(chunk)
+                stream.flush()
+            except OSError as error:
+                raise _CannotWriteError(f"cannot write {stream.name!r}: {error}") from error
             bar.update(len(chunk))
 
 

@@ -235,22 +235,30 @@ def _given(network: str) -> Path | None:
     if not place.exists():
         raise FileNotFoundError(f"NSTLIB_WEIGHTS names {named!r}, which does not exist")
     if place.is_file():
-        return place if _named_network(place) in (network, None) else None
+        return place if _network_of(place) == network else None
     names = [f"{network}.safetensors", *(p.file for p in PUBLISHED if p.network == network)]
     return next((place / name for name in names if (place / name).is_file()), None)
 
 
-def _named_network(file: Path) -> str | None:
-    """Tell from a file's name what it holds; None where the name does not tell."""
+def _network_of(file: Path) -> str:
+    """Tell from its name, or else from itself, what a file named by NSTLIB_WEIGHTS holds."""
     names = {p.file: p.network for p in PUBLISHED}
-    names |= {f"{network}.safetensors": network for network in checkpoints.NAMES}
-    return names.get(file.name)
+    if file.name in names or file.stem in checkpoints.NAMES:
+        return names.get(file.name, file.stem)
+    if file.suffix == ".safetensors":
+        return _read_own(file).network
+    raise ValueError(
+        f"NSTLIB_WEIGHTS names {str(file)!r}, whose name tells no network; run "
+        "`python -m nstlib weights import FILE`, or name a folder"
+    )
 
 
 def _cached(network: str) -> list[Path]:
-    """List a network's files in nstlib's cache and torch's."""
+    """List a network's files in nstlib's cache and torch's, of the training that is downloaded."""
     hub = Path(torch.hub.get_dir()) / "checkpoints"
-    files = [cache_path(network), *(hub / p.file for p in PUBLISHED if p.network == network)]
+    usual = downloaded(network).normalization  # another one means another training of the network
+    names = [p.file for p in PUBLISHED if (p.network, p.normalization) == (network, usual)]
+    files = [cache_path(network), *(hub / name for name in names)]
     return [file for file in files if file.is_file()]
 
 
@@ -288,7 +296,8 @@ def _download(network: str, progress: bool) -> Weights:
             downloads.fetch(published.url, original, sha256=_sha256(published), progress=progress)
         except ConnectionError as error:
             raise ConnectionError(f"{error}\n{_advice(published)}") from error
-        weights = import_file(original)
+        weights = read(original, network=network)
+        _keep(weights)
         original.unlink()
         original.with_name(original.name + ".lock").unlink(missing_ok=True)
     return weights
@@ -340,7 +349,8 @@ def _read_own(file: Path) -> Weights:
 
 def _read_foreign(file: Path, network: str | None, normalization: str | None) -> Weights:
     """Read torchvision's or Keras' file, whose normalisation its checksum tells."""
-    digests = {kind: downloads.checksum(file, kind) for kind in ("sha256", "md5")}
+    kinds = ("sha256", "md5") if file.suffix == ".h5" else ("sha256",)
+    digests = {kind: downloads.checksum(file, kind) for kind in kinds}
     known = next((p for p in PUBLISHED if _has(digests, p.checksum)), None)
     if known is None and normalization is None:
         raise ValueError(
@@ -350,7 +360,7 @@ def _read_foreign(file: Path, network: str | None, normalization: str | None) ->
         )
     normalization = known.normalization if known else normalization
     _check_normalization(normalization)
-    keras = file.suffix in (".h5", ".hdf5", ".keras")
+    keras = file.suffix == ".h5"
     tensors = checkpoints.read_keras(file) if keras else checkpoints.read_torchvision(file)
     network = known.network if known else network or checkpoints.recognized(tensors, file)
     tensors = checkpoints.checked(tensors, network, file)
@@ -359,7 +369,7 @@ def _read_foreign(file: Path, network: str | None, normalization: str | None) ->
 
 def _has(digests: dict[str, str], checksum: str) -> bool:
     kind, _, digits = checksum.partition(":")
-    return digests[kind].startswith(digits)
+    return kind in digests and digests[kind].startswith(digits)
 
 
 def _check_normalization(name: str) -> None:

@@ -231,7 +231,7 @@ class _Evaluation:
                     f"the loss {name!r} became {value} at evaluation {self.count}; "
                     "lower its weight or check its target"
                 )
-        total = sum(terms.values())
+        total = sum(term.reshape(()).to(self.angle.device) for term in terms.values())
         if not total.requires_grad:
             raise ValueError("the objective does not depend on the image; compute it from `image`")
         if self._scale is None:

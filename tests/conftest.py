@@ -8,7 +8,7 @@ from nstlib.features import load_network
 
 @pytest.fixture(scope="session")
 def network():
-    return load_network()
+    return load_network(device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -196,7 +196,7 @@ def torchvision_vgg(name: str, weights: str | Path | None = None) -> Teacher:
 
 def pocket() -> Teacher:
     """Take nstlib's own pocket network as the teacher of a still smaller one."""
-    network = load_network("pocket")
+    network = load_network("pocket", device="cpu")
     convolutions = {
         VGG16_LAYERS[layer]: (network.stages[layer].weight, network.stages[layer].bias)
         for layer in LAYERS
