@@ -20,6 +20,7 @@ POCKET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0-255, as the weights were trained
 LAYERS = checkpoints.layers("vgg16")
 NETWORKS = ("pocket", "random", *checkpoints.NAMES)
 POOLINGS = {"average": F.avg_pool2d, "max": F.max_pool2d}
+OPTIMIZER_IMAGES = 52  # that L-BFGS keeps: 20 pairs, and a dozen copies
 RESCALING_SIZE = 160  # px of the pictures that activations are averaged over
 
 
@@ -36,7 +37,7 @@ class Convolution(nn.Module):
     def __init__(self, weight, bias, *, pool=None, padding="reflect", stride=1):
         super().__init__()
         self.pool, self.stride = pool, stride
-        self.channels = len(bias)  # that are kept for the way back
+        self.outputs = self.channels = len(bias)  # handed on, and kept for the way back
         self.margin = 0 if padding == "none" else weight.shape[-1] // 2
         self.reflect = padding == "reflect"
         self.register_buffer("weight", weight)
@@ -60,6 +61,12 @@ class Convolution(nn.Module):
             return 0
         return max(0, (side + 2 * self.margin - self.weight.shape[-1]) // self.stride + 1)
 
+    def reach(self, field: int, jump: int) -> tuple[int, int]:
+        """Compute what a value sees, and how far apart values are, from the input's; in px."""
+        if self.pool:
+            field, jump = field + (self.pool.window - 1) * jump, 2 * jump
+        return field + (self.weight.shape[-1] - 1) * jump, jump * self.stride
+
 
 class Fire(nn.Module):
     """A layer of SqueezeNet: few channels by 1x1, then many by 1x1 and 3x3, each with ReLU.
@@ -75,7 +82,7 @@ class Fire(nn.Module):
         self.expand1x1 = Convolution(*parts["expand1x1"], padding="none")
         self.expand3x3 = Convolution(*parts["expand3x3"], padding="zeros")
         expanded = self.expand1x1.channels + self.expand3x3.channels
-        self.channels = self.squeeze.channels + 2 * expanded  # apart and side by side
+        self.outputs, self.channels = expanded, self.squeeze.channels + 2 * expanded
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.squeeze(x)
@@ -90,6 +97,10 @@ class Fire(nn.Module):
     def side(self, side: int) -> int:
         """Compute the output's side in px; 0 where the input is too small."""
         return self.squeeze.side(side)
+
+    def reach(self, field: int, jump: int) -> tuple[int, int]:
+        """Compute what a value sees, and how far apart values are, from the input's; in px."""
+        return self.expand3x3.reach(*self.squeeze.reach(field, jump))
 
 
 class Pool:
@@ -142,7 +153,7 @@ class FeatureNetwork(nn.Module):
         self.register_buffer("scale", torch.tensor(scale).reshape(1, 3, 1, 1))
         self.register_buffer("shift", torch.tensor(shift).reshape(1, 3, 1, 1))
         self.to(memory_format=torch.channels_last)  # a quarter faster on a CPU
-        self._fitting = 0  # bytes that are known to fit
+        self._fitting: dict[torch.device, int] = {}  # bytes that are known to fit
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Compute features in one pass.
@@ -163,21 +174,40 @@ class FeatureNetwork(nn.Module):
         self._check_image(image, layers)
         used = self.layers[: 1 + max(map(self.layers.index, layers))]
         self.check_memory(tuple(image.shape), used, gradient=image.requires_grad)
-        x = image.to(self.scale.device) * self.scale - self.shift
-        x, features = x.contiguous(memory_format=torch.channels_last), {}
+        x, features = image.to(self.scale) * self.scale - self.shift, {}
+        if x.device.type != "mps":  # whose poolings go wrong with it (pytorch issue 175190)
+            x = x.contiguous(memory_format=torch.channels_last)
         for layer in used:
             x = self.stages[layer](x)
             if layer in layers:
                 features[layer] = x
         return {layer: features[layer] for layer in layers}
 
+    def facts(self, layer: str, sides: tuple[int, int]) -> dict:
+        """Tell a layer's channels, its height and width in px, and what a value sees.
+
+        Args:
+            layer: a name from `self.layers`.
+            sides: height and width of the image in px.
+
+        Returns:
+            {"channels": int, "sides": (H', W'), "field": px of the image that one value depends on,
+            along each side, far from the borders}.
+        """
+        field, jump = 1, 1  # jump: px of the image from one value to the next
+        for name in self.layers[: 1 + self.layers.index(self._known(layer)[0])]:
+            stage = self.stages[name]
+            sides = tuple(stage.side(side) for side in sides)
+            field, jump = stage.reach(field, jump)
+        return {"channels": stage.outputs, "sides": sides, "field": field}
+
     def memory(self, shape: tuple[int, ...], layers: Iterable[str], *, gradient: bool) -> int:
-        """Estimate the bytes that features of an image take, with the way back to it if asked.
+        """Estimate the bytes that features of an image take, or a run that follows them back to it.
 
         Args:
             shape: (B, 3, H, W) of the image.
             layers: what is computed.
-            gradient: whether an objective is to be followed back to the image.
+            gradient: whether an optimiser is to follow an objective back to the image.
         """
         sides, values = shape[2:], [3 * shape[2] * shape[3]]
         used = self.layers[: 1 + max(map(self.layers.index, self._known(layers)))]
@@ -188,7 +218,8 @@ class FeatureNetwork(nn.Module):
         copies = 2 if self.stages[self.layers[0]].reflect else 1.25  # padded ones; pooled ones
         kept = copies * sum(values) if gradient else 0
         # 1.25: what a process was seen to take beyond that (benchmarks/networks.py)
-        return int(1.25 * 4 * shape[0] * (kept + max(pairs)))
+        optimizer = OPTIMIZER_IMAGES * values[0] if gradient else 0
+        return int(4 * shape[0] * (1.25 * (kept + max(pairs)) + optimizer))
 
     def check_memory(self, shape: tuple[int, ...], layers: Iterable[str], *, gradient: bool = True):
         """Refuse an image that is too large for the device's memory. Args as in `memory`.
@@ -196,10 +227,10 @@ class FeatureNetwork(nn.Module):
         Raises:
             MemoryError: with the size that would fit.
         """
-        needed = self.memory(shape, layers, gradient=gradient)
-        if needed > self._fitting:
-            devices.check_memory(needed, tuple(shape[2:]), self.scale.device, self.name)
-            self._fitting = needed
+        needed, device = self.memory(shape, layers, gradient=gradient), self.scale.device
+        if needed > self._fitting.get(device, 0):
+            devices.check_memory(needed, tuple(shape[2:]), device, self.name)
+            self._fitting[device] = needed
 
     def rescale(self, images: Iterable[Tensor]) -> None:
         """Bring every layer to a mean activation of 1 over images, channels and positions.
@@ -278,7 +309,8 @@ def load_network(
         rescaled: bring every layer to a mean activation of 1 over the built-in pictures, so that
             weights of losses mean the same in every network. None: published networks only;
             pocket was rescaled by its training.
-        device: "cpu", "cuda" or "mps"; None for the best one here.
+        device: "cpu", "cuda" or "mps"; None for what NSTLIB_DEVICE names, else CUDA where it works,
+            else the CPU.
         seed: of the weights of "random".
 
     Returns:
@@ -306,6 +338,8 @@ def load_network(
     else:
         network = _published_network(pretrained.load(name, weights), pooling)
     network = network.eval().to(device)
+    if device.type == "mps":
+        network.to(memory_format=torch.contiguous_format)
     if rescaled or (rescaled is None and name in checkpoints.NAMES):
         network.rescale(_rescaling_images())
     return network

@@ -44,18 +44,24 @@ def show_images(pictures: Mapping[str, Tensor], *, columns: int = 4, alt: str = 
     return _panels(pixels, columns, alt or "Pictures: " + ", ".join(pictures))
 
 
-def show_loss(history: Sequence[Mapping[str, float]], *, alt: str = "") -> Figure:
+def show_loss(
+    history: Sequence[Mapping[str, float]], *, changes: Sequence[int] = (), alt: str = ""
+) -> Figure:
     """Plot each term and their sum over the iterations on a log axis.
 
     A value that is 0 or next to it, as the photo's own content loss, is left out.
 
     Args:
         history: terms per iteration, as in `Result.history`; entry 0 is the start.
+        changes: iterations to mark, after which a weight was changed.
         alt: what a listener should know; a summary if empty.
     """
     figure = ChapterFigure(figsize=(6.5, 3), layout="constrained")
     figure.alt = alt or _loss_summary(history)
-    draw_loss(figure.subplots(), history)
+    axes = figure.subplots()
+    draw_loss(axes, history)
+    for number in changes:
+        axes.axvline(number, color="0.4", linestyle="--", linewidth=1)
     return figure
 
 

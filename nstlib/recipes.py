@@ -2,19 +2,22 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
 from nstlib import images
 from nstlib.features import FeatureNetwork, load_network
 from nstlib.losses import content_loss, gram_matrix, style_loss, total_variation
-from nstlib.synthesis import Result, optimize_image
+from nstlib.synthesis import Objective, Result, optimize_image
 
 STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
 STYLE_WEIGHT = 1e4  # Gram errors are about this much smaller than feature errors
 CONTENT_WEIGHT = 0.3
 TV_WEIGHT = 10.0
 START_NOISE = 0.5
+CONTENT_PULL, TV_PULL = 0.02, 0.002  # gradients of the defaults over style's, 20 built-in pairs
+TINY = 1e-12  # instead of a gradient of 0
 STARTS = ("content", "noise", "style")
 CONTENT_LAYER = "block4_conv2"
 DEEP_LAYER = "block5_conv1"  # whose features a photo is rebuilt from
@@ -23,6 +26,13 @@ SQUEEZENET = {  # what stands for these layers there: Stanford's CS231n, "Style 
     CONTENT_LAYER: "fire2",
     DEEP_LAYER: "fire5",
 }
+
+
+class DefaultLayers(NamedTuple):
+    """A layer for content and layers for style."""
+
+    content: str
+    style: list[str]
 
 
 def reconstruct_content(
@@ -53,7 +63,7 @@ def reconstruct_content(
     Source: Gatys et al. 2016, section 2.1.
     Taught in: chapter 1.
     """
-    network, image = _network(network), _image(picture, size)
+    image, network = _image(picture, size), _network(network)
     layer = layer or _default(network, DEEP_LAYER)
     network.check_memory(image.shape, [layer])
     target = network(image, [layer])[layer]
@@ -95,7 +105,7 @@ def reconstruct_style(
     Source: Gatys et al. 2015, "Texture Synthesis Using Convolutional Neural Networks".
     Taught in: chapter 2.
     """
-    network, image = _network(network), _image(picture, size)
+    image, network = _image(picture, size), _network(network)
     layers = _default(network, STYLE_LAYERS) if layers is None else layers
     network.check_memory(image.shape, layers)
     targets = {name: gram_matrix(value) for name, value in network(image, layers).items()}
@@ -107,21 +117,20 @@ def reconstruct_style(
     return optimize_image(start, objective, **run)
 
 
+def default_layers(network: FeatureNetwork) -> DefaultLayers:
+    """Tell which layers the recipes use with a network unless others are given."""
+    return DefaultLayers(_default(network, CONTENT_LAYER), list(_default(network, STYLE_LAYERS)))
+
+
 def transfer(
     content,
     style,
     *,
-    content_weight: float = CONTENT_WEIGHT,
-    style_weight: float | None = None,
-    tv_weight: float = TV_WEIGHT,
-    content_layer: str | None = None,
-    style_layers: Sequence[str] | None = None,
-    style_weights: Sequence[float] | None = None,
-    start: str = "content",
-    network: str | FeatureNetwork = "pocket",
-    size: int | None = 256,
-    seed: int = 0,
-    **run,
+    iterations: int = 10,
+    evaluations: int = 20,
+    optimizer: str = "lbfgs",
+    progress: bool = True,
+    **options,
 ) -> Result:
     """Paint the content picture in the style of another.
 
@@ -136,11 +145,11 @@ def transfer(
         content_layer: whose features the result keeps; None for block4_conv2 (SqueezeNet: fire2).
         style_layers: whose Gram matrices the result takes over; None as in `reconstruct_style`.
         style_weights: wₗ, one per style layer; None gives all the same share of 1.
-        start: "content", "noise" or "style".
+        start: "content", "noise", "style", or an image tensor of the content's size.
         network: a name for `load_network` or a network.
         size: longer side of loaded pictures in px; an image tensor keeps its own.
         seed: of the noise.
-        **run: iterations, evaluations, optimizer and progress of `synthesis.optimize_image`.
+        iterations, evaluations, optimizer, progress: of `synthesis.optimize_image`.
 
     Returns:
         Result with the terms "content", "style" and "total variation", weights included.
@@ -153,9 +162,43 @@ def transfer(
     al. 2016.
     Taught in: chapter 3.
     """
-    if start not in STARTS:
+    start, objective = transfer_objective(content, style, **options)
+    return optimize_image(
+        start,
+        objective,
+        iterations=iterations,
+        evaluations=evaluations,
+        optimizer=optimizer,
+        progress=progress,
+    )
+
+
+def transfer_objective(
+    content,
+    style,
+    *,
+    content_weight: float = CONTENT_WEIGHT,
+    style_weight: float | None = None,
+    tv_weight: float = TV_WEIGHT,
+    content_layer: str | None = None,
+    style_layers: Sequence[str] | None = None,
+    style_weights: Sequence[float] | None = None,
+    start: str | Tensor = "content",
+    network: str | FeatureNetwork = "pocket",
+    size: int | None = 256,
+    seed: int = 0,
+) -> tuple[Tensor, Objective]:
+    """Prepare what `transfer` runs: its start and its objective, for `synthesis.iterate`.
+
+    Args, Raises: as `transfer`, which the options are for.
+
+    Returns:
+        (start (1, 3, H, W), objective).
+    """
+    if not isinstance(start, Tensor) and start not in STARTS:
         raise ValueError(f"no start {start!r}; choose one of {', '.join(STARTS)}")
-    network = _network(network)
+    photo, painting = _image(content, size), _image(style, size)
+    network = _network(network)  # after the pictures: it may be a long download
     content_layer = content_layer or _default(network, CONTENT_LAYER)
     style_layers = _default(network, STYLE_LAYERS) if style_layers is None else style_layers
     style_layers = [style_layers] if isinstance(style_layers, str) else list(style_layers)
@@ -165,7 +208,6 @@ def transfer(
         style_weights = [1 / max(1, len(style_layers))] * len(style_layers)
     weights = _layer_weights(style_layers, style_weights)
     _check_weights(content=content_weight, style=style_weight, total_variation=tv_weight, **weights)
-    photo, painting = _image(content, size), _image(style, size)
     network.check_memory(photo.shape, [*style_layers, content_layer])
     target = network(photo, [content_layer])[content_layer]
     targets = {name: gram_matrix(value) for name, value in network(painting, style_layers).items()}
@@ -180,7 +222,57 @@ def transfer(
             terms["total variation"] = tv_weight * total_variation(generated)
         return terms
 
-    return optimize_image(_start(start, photo, painting, seed), objective, **run)
+    return _start(start, photo, painting, seed), objective
+
+
+def balanced_weights(
+    content,
+    style,
+    *,
+    content_layer: str | None = None,
+    style_layers: Sequence[str] | None = None,
+    network: str | FeatureNetwork = "pocket",
+    size: int | None = 256,
+) -> dict[str, float]:
+    """Find weights with which content, style and total variation pull about equally hard.
+
+    A dry run: the gradients of the three terms are compared at one image, half photo and half
+    painting, and the weights chosen so that they stand in the same proportion as those of
+    `transfer`'s defaults do on the built-in pictures.
+
+    Args:
+        content, style: image tensors or whatever `images.load_image` takes.
+        content_layer, style_layers, network, size: as in `transfer`.
+
+    Returns:
+        {"content_weight": ..., "style_weight": ..., "tv_weight": ...} for `transfer`.
+
+    Raises:
+        ValueError: an unknown layer or network, or a picture too small.
+    """
+    network, photo, painting = _network(network), _image(content, size), _image(style, size)
+    blend = (photo + images.resize_image(painting, tuple(photo.shape[2:]))) / 2
+    pulls = {}
+    for name in ("content", "style", "total variation"):
+        counted = name == "content", name == "style", name == "total variation"
+        _, objective = transfer_objective(
+            photo,
+            painting,
+            **dict(zip(("content_weight", "style_weight", "tv_weight"), counted, strict=True)),
+            content_layer=content_layer,
+            style_layers=style_layers,
+            network=network,
+        )
+        image = blend.clone().requires_grad_()
+        sum(objective(image).values()).backward()
+        pulls[name] = float(image.grad.norm())
+    style_weight = STYLE_WEIGHT * network.width**2
+    pull = style_weight * pulls["style"]
+    return {
+        "content_weight": CONTENT_PULL * pull / max(pulls["content"], TINY),
+        "style_weight": style_weight,
+        "tv_weight": TV_PULL * pull / max(pulls["total variation"], TINY),
+    }
 
 
 def _network(network: str | FeatureNetwork) -> FeatureNetwork:
@@ -198,8 +290,11 @@ def _image(picture, size: int | None) -> Tensor:
     return picture
 
 
-def _start(start: str, photo: Tensor, painting: Tensor, seed: int) -> Tensor:
+def _start(start: str | Tensor, photo: Tensor, painting: Tensor, seed: int) -> Tensor:
     shape = tuple(photo.shape[2:])
+    if isinstance(start, Tensor):
+        images.check_image(start)
+        return start if tuple(start.shape[2:]) == shape else images.resize_image(start, shape)
     if start == "noise":
         return images.noise_image(shape, seed=seed)
     return photo if start == "content" else images.resize_image(painting, shape)
