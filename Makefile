@@ -1,27 +1,32 @@
 # make lab    installs everything into .venv and opens chapter 1
+# make studio the studio as an app
 # make test   lint, unit tests, architecture, notebooks
 PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
-CHAPTERS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}'
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: help lab test notebooks paintings benchmark wheel clean
+.PHONY: help lab studio test notebooks paintings benchmark wheel clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 lab: .venv/ready  ## open the chapters in JupyterLab (installs first)
-	$(BIN)/jupyter lab $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_content_reconstruction.ipynb
+	$(BIN)/jupyter lab $(ROOT_FLAG) $(UPLOADS) --LabApp.default_url=/lab/tree/notebooks/01_content_reconstruction.ipynb
+
+studio: .venv/ready  ## open the studio as an app, without code
+	$(BIN)/voila notebooks/studio.ipynb
 
 test: .venv/ready  ## lint, unit tests, architecture, notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(CHAPTERS)
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
 
-notebooks: .venv/ready  ## run every chapter and save it clean, with its outputs
-	$(BIN)/python notebooks/save.py $(CHAPTERS)
+notebooks: .venv/ready  ## run every notebook and save it clean, with its outputs
+	$(BIN)/python notebooks/save.py $(NOTEBOOKS)
 
 paintings: .venv/ready  ## paint the pictures in data/ again
 	$(BIN)/python -m data.paint

@@ -1,6 +1,7 @@
 """Figures of the chapters: pictures in a row, loss curves, filmstrips, Gram and feature maps."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -57,7 +58,7 @@ def show_loss(
         alt: what a listener should know; a summary if empty.
     """
     figure = ChapterFigure(figsize=(6.5, 3), layout="constrained")
-    figure.alt = alt or _loss_summary(history)
+    figure.alt = alt or loss_summary(history)
     axes = figure.subplots()
     draw_loss(axes, history)
     for number in changes:
@@ -67,19 +68,34 @@ def show_loss(
 
 def draw_loss(axes, history: Sequence[Mapping[str, float]]) -> None:
     """Draw loss curves into existing axes."""
+    for name, color, values in loss_curves(history):
+        axes.plot(values, marker="o", markersize=3, color=color, label=name)
+    axes.set(xlabel="iteration", ylabel="loss (log scale)", yscale="log")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+
+def loss_curves(
+    history: Sequence[Mapping[str, float]],
+) -> list[tuple[str, str, list[float]]]:
+    """List each term's name, colour and values, and those of their sum if there are several.
+
+    A value that is 0 or next to it is NaN, for a log axis has no 0.
+    """
     curves = {name: [terms[name] for terms in history] for name in history[0]}
     if len(curves) > 1:
         curves["total"] = [sum(terms.values()) for terms in history]
     others = iter(OTHER_COLORS)
     floor = SMALLEST * max(max(values) for values in curves.values())
-    for name, values in curves.items():
-        color = COLORS.get(name) or next(others)
-        visible = np.where(np.array(values) > floor, values, np.nan)  # a log axis has no 0
-        axes.plot(visible, marker="o", markersize=3, color=color, label=name)
-    axes.set(xlabel="iteration", ylabel="loss (log scale)", yscale="log")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return [
+        (
+            name,
+            COLORS[name] if name in COLORS else next(others),
+            [value if value > floor else math.nan for value in values],
+        )
+        for name, values in curves.items()
+    ]
 
 
 def show_filmstrip(frames: Sequence[np.ndarray], *, count: int = 6, alt: str = "") -> Figure:
@@ -152,7 +168,8 @@ def _write_numbers(axes, matrix: np.ndarray, top: float) -> None:
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=color)
 
 
-def _loss_summary(history: Sequence[Mapping[str, float]]) -> str:
+def loss_summary(history: Sequence[Mapping[str, float]]) -> str:
+    """Say in words from where to where each term went."""
     falls = [
         f"{name} from {history[0][name]:.2g} to {history[-1][name]:.2g}" for name in history[0]
     ]

@@ -17,7 +17,7 @@ CONTENT_WEIGHT = 0.3
 TV_WEIGHT = 10.0
 START_NOISE = 0.5
 CONTENT_PULL, TV_PULL = 0.02, 0.002  # gradients of the defaults over style's, 20 built-in pairs
-TINY = 1e-12  # instead of a gradient of 0
+TINY = 1e-12  # a gradient that counts as none
 STARTS = ("content", "noise", "style")
 CONTENT_LAYER = "block4_conv2"
 DEEP_LAYER = "block5_conv1"  # whose features a photo is rebuilt from
@@ -245,7 +245,8 @@ def balanced_weights(
         content_layer, style_layers, network, size: as in `transfer`.
 
     Returns:
-        {"content_weight": ..., "style_weight": ..., "tv_weight": ...} for `transfer`.
+        {"content_weight": ..., "style_weight": ..., "tv_weight": ...} for `transfer`; its defaults
+        where a term pulls not at all, as with the same picture twice.
 
     Raises:
         ValueError: an unknown layer or network, or a picture too small.
@@ -266,12 +267,16 @@ def balanced_weights(
         image = blend.clone().requires_grad_()
         sum(objective(image).values()).backward()
         pulls[name] = float(image.grad.norm())
+    content_weight, tv_weight = CONTENT_WEIGHT, TV_WEIGHT
     style_weight = STYLE_WEIGHT * network.width**2
-    pull = style_weight * pulls["style"]
+    if min(pulls.values()) > TINY:
+        pull = style_weight * pulls["style"]
+        content_weight = CONTENT_PULL * pull / pulls["content"]
+        tv_weight = TV_PULL * pull / pulls["total variation"]
     return {
-        "content_weight": CONTENT_PULL * pull / max(pulls["content"], TINY),
+        "content_weight": content_weight,
         "style_weight": style_weight,
-        "tv_weight": TV_PULL * pull / max(pulls["total variation"], TINY),
+        "tv_weight": tv_weight,
     }
 
 

@@ -46,14 +46,29 @@ def server(root, home):
         lab.wait(20)
 
 
-def wait_for(url, token, seconds=60):
+def wait_for(url, token="", *, path="api/status", seconds=60):
     """Wait until the server answers."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError):
-            return urllib.request.urlopen(f"{url}/api/status?token={token}", timeout=2)
+            return urllib.request.urlopen(f"{url}/{path}?token={token}", timeout=2)
         time.sleep(0.3)
-    raise TimeoutError(f"JupyterLab did not answer within {seconds} s")
+    raise TimeoutError(f"{url} did not answer within {seconds} s")
+
+
+def watched_page(browser, *, viewport=(1200, 1000), timeout=40_000):
+    """Open an empty page; return it and the list to which its console's errors will be added."""
+    page = browser.new_page(viewport={"width": viewport[0], "height": viewport[1]})
+    page.set_default_timeout(timeout)
+    errors = []
+
+    def log(message):
+        if message.type == "error":
+            errors.append(f"{message.text} {message.location}")
+
+    page.on("console", log)
+    page.on("pageerror", lambda error: errors.append(str(error) + (error.stack or "")))
+    return page, errors
 
 
 @contextlib.contextmanager
@@ -67,10 +82,7 @@ def notebook_page(root, notebook, home, *, viewport=(1200, 1000), timeout=40_000
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
-        page = browser.new_page(viewport={"width": viewport[0], "height": viewport[1]})
-        page.set_default_timeout(timeout)
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page, errors = watched_page(browser, viewport=viewport, timeout=timeout)
         page.goto(f"{url}/doc/tree/{notebook}?reset&token={token}")
         page.locator(".jp-Notebook").wait_for()
         page.wait_for_function(IDLE)

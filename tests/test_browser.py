@@ -40,16 +40,16 @@ def page(tmp_path):
 
 def test_run_and_stop_in_jupyterlab(page):
     notebook = page.locator(".jp-Notebook")
-    picture = notebook.locator("img.widget-image").first
+    picture = notebook.locator("img.nst-picture").first
     picture.wait_for()
     before = picture.get_attribute("src")
     run, stop = (notebook.get_by_role("button", name=n, exact=True) for n in ("Run", "Stop"))
     assert stop.is_disabled()
     run.click()
     page.wait_for_function(
-        "before => document.querySelector('img.widget-image').src !== before", arg=before
+        "before => document.querySelector('img.nst-picture').src !== before", arg=before
     )
     notebook.get_by_text("Running: iteration").wait_for()
     stop.click()
     notebook.get_by_text("Stopped by you: iteration").wait_for()
-    assert run.is_enabled()
+    run.click(trial=True)  # once it is enabled

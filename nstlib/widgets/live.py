@@ -1,76 +1,119 @@
-"""Live runs in a notebook: choose, press Run, watch the picture form, press Stop."""
+"""Run an optimisation in a worker thread and show every iteration of it."""
 
-import io
-import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import ipywidgets
 from torch import Tensor
 
-from nstlib import images, plots
 from nstlib.synthesis import Iteration
+from nstlib.widgets.basics import Line, Picture, picture_bytes
+from nstlib.widgets.curves import Curves
 
-REDRAW_SECONDS = 0.5  # drawing curves more often would slow the run down
-WIDE = {"description_width": "140px"}
+LOOK = 0.05  # s between two looks at the buttons while a run is paused
 
 
 class LiveRun:
     """A panel that runs an optimisation in a worker thread and shows every iteration.
 
-    The kernel stays free meanwhile. Whatever goes wrong in the run is shown in words.
+    The kernel stays free meanwhile. Whatever goes wrong in the run is shown in words. Afterwards a
+    slider goes back over the iterations.
 
     Attributes:
         controls: the widgets whose values the run gets, by name.
-        run_button, stop_button: press them in code with `.click()`.
+        run_button, pause_button, stop_button: press them in code with `.click()`.
+        scrubber: slider over the iterations of the latest run.
         status: one line on what happens.
         history: each term per iteration, of the latest run.
+        parts: of the latest run: the values it began with and after each change, and the number of
+            iterations that were made with them.
+        image: the latest run's last image, (1, 3, H, W).
+        frames: the picture's bytes at every iteration of the latest run.
     """
 
     def __init__(
         self,
         start_run: Callable[..., Iterator[Iteration]],
-        controls: dict[str, ipywidgets.Widget],
+        controls: Mapping[str, ipywidgets.Widget],
         *,
         preview: Tensor,
+        live: Sequence[str] = (),
+        iterations: int | None = None,
     ):
         """Build the panel.
 
         Args:
             start_run: called with the controls' values by name; returns `synthesis.iterate(...)`.
-            controls: {name: ipywidgets control}.
+            controls: {name: ipywidgets control}, or anything else with a value and a panel.
             preview: image (1, 3, H, W) shown before the first run.
+            live: names of controls that also act during a run, from the next iteration on. Then
+                start_run is called anew with `image=`, what the run has come to: the optimiser's
+                memory starts again.
+            iterations: how many a whole run has, for the time left; None if that is not known.
         """
-        self._start_run, self.controls = start_run, controls
+        self._start_run, self.controls, self._live = start_run, dict(controls), tuple(live)
+        self._iterations, self.on_end = iterations, []
         self.history: list[dict[str, float]] = []
-        self.run_button = ipywidgets.Button(description="Run", button_style="primary")
-        self.stop_button = ipywidgets.Button(description="Stop", disabled=True)
-        self.status = ipywidgets.Label("Choose, then press Run.")
-        self.picture, self.curve = _picture_widget("320px"), _picture_widget("460px")
-        self.picture.value = _jpeg(preview)
-        self.curve.value = _curve([{"loss": float("nan")}])
-        self._stop, self._thread = threading.Event(), None
-        self.run_button.on_click(lambda _: self.start())
-        self.stop_button.on_click(lambda _: self._stop.set())
-        buttons = ipywidgets.HBox([self.run_button, self.stop_button, self.status])
-        views = ipywidgets.HBox([self.picture, self.curve])
-        self.panel = ipywidgets.VBox([*controls.values(), buttons, views])
+        self.parts: list[tuple[dict, int]] = []
+        self.image, self.frames, self._thread = preview, [], None
+        self._stop, self._pause = threading.Event(), threading.Event()
+        self._build(preview)
+
+    def _build(self, preview: Tensor) -> None:
+        def button(text, action, **options):
+            made = ipywidgets.Button(description=text, **options)
+            made.on_click(lambda _: action())
+            return made
+
+        self.run_button = button("Run", self.start, button_style="primary")
+        self.pause_button = button("Pause", self._toggle_pause, disabled=True)
+        self.stop_button = button("Stop", self.stop, disabled=True)
+        self.status = Line()
+        self.status.say("Choose, then press Run.")
+        self.picture = Picture(alt="the picture before the run")
+        self.curve = Curves()
+        self.picture.value = picture_bytes(preview)
+        self.scrubber = ipywidgets.IntSlider(
+            description="iteration", max=0, disabled=True, layout={"width": "320px"}
+        )
+        self.scrubber.observe(self._scrub, "value")
+        buttons = ipywidgets.HBox([self.run_button, self.pause_button, self.stop_button])
+        left = ipywidgets.VBox([self.picture, self.scrubber])
+        views = ipywidgets.HBox([left, self.curve], layout={"flex_flow": "row wrap"})
+        shown = [getattr(control, "panel", control) for control in self.controls.values()]
+        self.panel = ipywidgets.VBox([*shown, buttons, self.status, views])
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         bundle = self.panel._repr_mimebundle_()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return {**data, "text/plain": "A live panel: run this cell to use it."}, metadata
 
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self.run_button.disabled
+
     def start(self) -> None:
         """Start a run with the controls' present values, unless one is under way."""
-        if self._thread is not None and self._thread.is_alive():
+        if self.running:
             return
+        self.wait()  # the run before may still be telling `on_end`
         self._stop.clear()
-        self.run_button.disabled, self.stop_button.disabled = True, False
-        values = {name: control.value for name, control in self.controls.items()}
-        self._thread = threading.Thread(target=self._work, args=(values,), daemon=True)
+        self._pause.clear()
+        self._show_running(True)
+        self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
+
+    def stop(self) -> None:
+        """End the run after the iteration that is under way; its picture stays."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End the run and remove the panel; no thread is left."""
+        self.stop()
+        self.wait()
+        self.panel.close()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the present run to end; return whether it has."""
@@ -78,70 +121,105 @@ class LiveRun:
             self._thread.join(timeout)
         return self._thread is None or not self._thread.is_alive()
 
-    def _work(self, values: dict) -> None:
+    def values(self) -> dict:
+        """Read the controls."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _toggle_pause(self) -> None:
+        if self._pause.is_set():
+            self._pause.clear()
+        else:
+            self._pause.set()
+        self.pause_button.description = "Resume" if self._pause.is_set() else "Pause"
+
+    def _show_running(self, running: bool) -> None:
+        self.run_button.disabled = running
+        self.pause_button.disabled = self.stop_button.disabled = not running
+        self.scrubber.disabled = running or not self.frames
+        self.pause_button.description = "Pause"
+
+    def _work(self) -> None:
+        self.status.say("Preparing ...")
+        self.history, self.parts, self.frames = [], [], []
         try:
-            self.status.value = "Preparing ..."
-            self.history = []
-            self._watch(self._start_run(**values))
+            outcome = self._run()
         except Exception as error:  # a thread's traceback would be shown nowhere
-            self.status.value = f"Stopped: {error}. Change a setting and press Run."
+            outcome = f"Stopped: {error}. Change a setting and press Run."
+        try:
+            self._finish()
         finally:
-            self.run_button.disabled, self.stop_button.disabled = False, True
+            self.status.say(outcome)
 
-    def _watch(self, run: Iterator[Iteration]) -> None:
-        drawn = 0.0
-        for iteration in run:
-            self.history.append(iteration.losses)
-            self.picture.value = _jpeg(iteration.image)
-            if time.monotonic() - drawn > REDRAW_SECONDS:
-                self.curve.value = _curve(self.history)
-                drawn = time.monotonic()
-            summary = f"iteration {iteration.number}, loss {iteration.total:.3g}"
-            self.status.value = f"Running: {summary}"
-            if self._stop.is_set():
-                run.close()
-                break
-        self.curve.value = _curve(self.history)
+    def _run(self) -> str:
+        """Make one part after the other; a part ends where a live control was moved."""
+        began, paused, values = time.monotonic(), 0.0, self.values()
+        run = self._start_run(**values) if not self._live else self._start_run(**values, image=None)
+        changed = True
+        while changed:
+            self.parts.append((values, 0))
+            changed = False
+            for iteration in run:
+                if iteration.number == 0 and self.history:
+                    continue  # where the part before ended
+                self._take(iteration)
+                self._tell(time.monotonic() - began - paused)
+                before = time.monotonic()
+                self._wait_while_paused()
+                paused += time.monotonic() - before
+                if self._stop.is_set() or self._is_whole():
+                    break
+                values = values | {name: self.controls[name].value for name in self._live}
+                if changed := values != self.parts[-1][0]:
+                    break
+            run.close()
+            if changed:
+                started = len(self.history) > 1  # its start is no image of the run's yet
+                run = self._start_run(**values, image=self.image if started else None)
         outcome = "Stopped by you" if self._stop.is_set() else "Finished"
-        self.status.value = f"{outcome}: {summary}, {iteration.seconds:.1f} s"
+        return f"{outcome}: {self._summary()}, {time.monotonic() - began - paused:.1f} s"
 
+    def _take(self, iteration: Iteration) -> None:
+        values, count = self.parts[-1]
+        self.parts[-1] = values, count + (1 if self.history else 0)
+        self.history.append(iteration.losses)
+        self.image = iteration.image
+        self.frames.append(picture_bytes(iteration.image))
+        self.picture.value = self.frames[-1]
+        self.picture.alt = f"the picture after iteration {len(self.history) - 1}"
 
-def choice(label: str, options: Sequence[str], value: str) -> ipywidgets.Dropdown:
-    """Make a labelled menu of which one entry is chosen."""
-    return ipywidgets.Dropdown(options=options, value=value, description=label, style=WIDE)
+    def _tell(self, seconds: float) -> None:
+        """Write the status and draw the curves."""
+        done = len(self.history) - 1
+        left = ""
+        if self._iterations and done:
+            left = f", about {seconds / done * (self._iterations - done):.0f} s left"
+        self.status.say(f"Running: {self._summary()}{left}")
+        self.curve.show(self.history, self._changes())
 
+    def _wait_while_paused(self) -> None:
+        while self._pause.is_set() and not self._stop.is_set():
+            self.status.say(f"Paused: {self._summary()}")
+            time.sleep(LOOK)
 
-def choices(label: str, options: Sequence[str], value: Sequence[str]) -> ipywidgets.SelectMultiple:
-    """Make a labelled list of which any entries are chosen (Ctrl-click for more than one)."""
-    return ipywidgets.SelectMultiple(
-        options=options, value=tuple(value), rows=len(options), description=label, style=WIDE
-    )
+    def _is_whole(self) -> bool:
+        return self._iterations is not None and len(self.history) > self._iterations
 
+    def _changes(self) -> list[int]:
+        """Number the iterations after which a live control was moved."""
+        counts = [count for _, count in self.parts[:-1]]
+        return [sum(counts[: place + 1]) for place in range(len(counts))]
 
-def log_slider(label: str, value: float, *, decades: int = 2) -> ipywidgets.FloatLogSlider:
-    """Make a slider over powers of ten, `decades` to each side of its starting value."""
-    middle = math.log10(value)
-    return ipywidgets.FloatLogSlider(
-        value=value,
-        min=middle - decades,
-        max=middle + decades,
-        step=0.1,
-        description=label,
-        readout_format=".2g",
-        style=WIDE,
-    )
+    def _summary(self) -> str:
+        return f"iteration {len(self.history) - 1}, loss {sum(self.history[-1].values()):.3g}"
 
+    def _finish(self) -> None:
+        if self.history:
+            self.scrubber.max = self.scrubber.value = len(self.frames) - 1
+        self._show_running(False)
+        for call in self.on_end:
+            call()
 
-def _picture_widget(width: str) -> ipywidgets.Image:
-    layout = ipywidgets.Layout(width=width, object_fit="contain")
-    return ipywidgets.Image(format="jpeg", layout=layout)  # a tooltip breaks it in the browser
-
-
-def _jpeg(image: Tensor) -> bytes:
-    file = io.BytesIO()
-    images.to_picture(image).save(file, "JPEG", quality=92)
-    return file.getvalue()
-
-
-def _curve(history: Sequence[dict[str, float]]) -> bytes:
-    return plots.figure_bytes(plots.show_loss(history, alt="loss curves"))
+    def _scrub(self, change: dict) -> None:
+        if not self.running and change["new"] < len(self.frames):
+            self.picture.value = self.frames[change["new"]]
+            self.picture.alt = f"the picture after iteration {change['new']}"

@@ -1,0 +1,22 @@
+"""Panels for notebooks: choose pictures, layers and weights, run, watch, compare and keep."""
+
+from nstlib.widgets.basics import choice, choices, log_slider
+from nstlib.widgets.compare import Compare
+from nstlib.widgets.keep import Keep
+from nstlib.widgets.live import LiveRun
+from nstlib.widgets.pickers import LayerPicker, PicturePicker
+from nstlib.widgets.studio import Studio
+from nstlib.widgets.weights import WeightSliders
+
+__all__ = [
+    "Compare",
+    "Keep",
+    "LayerPicker",
+    "LiveRun",
+    "PicturePicker",
+    "Studio",
+    "WeightSliders",
+    "choice",
+    "choices",
+    "log_slider",
+]

@@ -1,0 +1,227 @@
+"""Small pieces the panels are made of: pictures with alt text, controls, files in and out."""
+
+import html
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import anywidget
+import ipywidgets
+import traitlets
+from torch import Tensor
+
+from nstlib import images
+
+WIDE = {"description_width": "140px"}
+UPLOAD_LIMIT = 9_500_000  # bytes; Jupyter silently drops messages over 10 MiB
+
+STYLE = """
+.nst-picture { display: block; object-fit: contain; max-width: 100%; }
+.nst-download { margin: 2px 6px 2px 0; }
+.nst-download:disabled { opacity: var(--jp-widgets-disabled-opacity, 0.6); }
+.nst-upload { display: flex; gap: 8px; align-items: center; flex-wrap: wrap; }
+"""
+
+ADDRESSES = """
+function addressed(image) {  // addresses live until a later picture has arrived
+  const addresses = [];
+  const forget = (count) => addresses.splice(0, count).forEach((one) => URL.revokeObjectURL(one));
+  image.addEventListener("load", () => forget(addresses.length - 1));
+  return {
+    show(bytes) {
+      addresses.push(URL.createObjectURL(new Blob([bytes])));
+      image.src = addresses.at(-1);
+    },
+    close: () => forget(addresses.length),
+  };
+}
+"""
+
+PICTURE = """
+function render({ model, el }) {
+  const image = document.createElement("img");
+  image.className = "nst-picture";
+  const shown = addressed(image);
+  const draw = () => shown.show(model.get("value"));
+  const describe = () => { image.alt = model.get("alt"); };
+  image.style.width = model.get("width");
+  image.style.height = model.get("height");
+  model.on("change:value", draw);
+  model.on("change:alt", describe);
+  draw();
+  describe();
+  el.append(image);
+  return shown.close;
+}
+export default { render };
+"""
+
+UPLOAD = """
+function render({ model, el }) {
+  const label = document.createElement("label");
+  label.className = "nst-upload";
+  const title = document.createElement("span");
+  title.textContent = model.get("label");
+  const input = document.createElement("input");
+  input.type = "file";
+  input.accept = model.get("accept");
+  input.addEventListener("change", async () => {
+    const [file] = input.files;
+    if (!file) return;
+    const content = file.size <= model.get("limit") ? await file.arrayBuffer() : null;
+    model.send({ name: file.name, size: file.size }, null, content ? [content] : []);
+    input.value = "";
+  });
+  label.append(title, input);
+  el.append(label);
+}
+export default { render };
+"""
+
+DOWNLOADS = """
+function render({ model, el }) {
+  const buttons = {};
+  for (const [key, title] of Object.entries(model.get("files"))) {
+    const button = document.createElement("button");
+    button.className = "jupyter-button widget-button lm-Widget nst-download";
+    button.style.width = "auto";
+    button.textContent = title;
+    button.disabled = !model.get("ready");
+    button.addEventListener("click", () => model.send({ key }));
+    buttons[key] = button;
+    el.append(button);
+  }
+  model.on("change:ready", () => {
+    for (const button of Object.values(buttons)) button.disabled = !model.get("ready");
+  });
+  model.on("msg:custom", ({ name }, [content]) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([content]));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  });
+}
+export default { render };
+"""
+
+
+class Picture(anywidget.AnyWidget):
+    """A picture with alt text, in a box whose size never changes.
+
+    Attributes:
+        value: its file's bytes, JPEG or PNG.
+        alt: what a listener should know.
+        width, height: of the box, in CSS.
+    """
+
+    _esm, _css = ADDRESSES + PICTURE, STYLE
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Unicode("320px").tag(sync=True)
+    height = traitlets.Unicode("320px").tag(sync=True)
+
+
+class Line(ipywidgets.HTML):
+    """A line of text that screen readers announce when it changes.
+
+    Attributes:
+        text: what it says.
+    """
+
+    text = traitlets.Unicode()
+
+    def say(self, text: str) -> None:
+        """Show text; markup in it is shown as it is written."""
+        self.text = text
+        self.value = f'<span role="status">{html.escape(text)}</span>'
+
+
+class Upload(anywidget.AnyWidget):
+    """A file chooser that says why a file is refused, also when it is too large to be sent.
+
+    Attributes:
+        label: of the chooser.
+        accept: which files the browser offers, as in HTML.
+        limit: largest size in bytes.
+    """
+
+    _esm, _css = UPLOAD, STYLE
+    label = traitlets.Unicode("upload").tag(sync=True)
+    accept = traitlets.Unicode("image/*").tag(sync=True)
+    limit = traitlets.Int(UPLOAD_LIMIT).tag(sync=True)
+
+    def __init__(self, take: Callable[[str, bytes], None], refuse: Callable[[str], None], **traits):
+        """Call `take(name, content)` with each file, or `refuse(sentence)`."""
+        super().__init__(**traits)
+        self._take, self._refuse = take, refuse
+        self.on_msg(self._receive)
+
+    def _receive(self, widget, message: dict, buffers: Sequence[memoryview]) -> None:
+        name, size = str(message.get("name", "")), message.get("size", 0)
+        if not buffers or len(buffers[0]) > self.limit:
+            self._refuse(
+                f"{name} has {size / 1e6:.1f} MB; at most {self.limit / 1e6:.1f} MB can be "
+                "uploaded. Make it smaller, or give its path."
+            )
+        else:
+            self._take(name, bytes(buffers[0]))
+
+
+class Downloads(anywidget.AnyWidget):
+    """Buttons that download files, made when they are asked for.
+
+    Attributes:
+        files: {key: the button's text}.
+        ready: whether there is something to download.
+    """
+
+    _esm, _css = DOWNLOADS, STYLE
+    files = traitlets.Dict().tag(sync=True)
+    ready = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, files: Mapping[str, str], make: Callable[[str], tuple[str, bytes]]):
+        """Call `make(key)` for a file's name and bytes when its button is pressed."""
+        super().__init__(files=dict(files))
+        self._make = make
+        self.on_msg(self._answer)
+
+    def _answer(self, widget, message: dict, buffers: Sequence[memoryview]) -> None:
+        if self.ready and message.get("key") in self.files:
+            name, content = self._make(message["key"])
+            self.send({"name": name}, [content])
+
+
+def choice(label: str, options: Sequence[str], value: str) -> ipywidgets.Dropdown:
+    """Make a labelled menu of which one entry is chosen."""
+    return ipywidgets.Dropdown(options=options, value=value, description=label, style=WIDE)
+
+
+def choices(label: str, options: Sequence[str], value: Sequence[str]) -> ipywidgets.SelectMultiple:
+    """Make a labelled list of which any entries are chosen (Ctrl-click for more than one)."""
+    return ipywidgets.SelectMultiple(
+        options=options, value=tuple(value), rows=len(options), description=label, style=WIDE
+    )
+
+
+def log_slider(label: str, value: float, *, decades: int = 2) -> ipywidgets.FloatLogSlider:
+    """Make a slider over powers of ten, `decades` to each side of its starting value."""
+    middle = math.log10(value)
+    return ipywidgets.FloatLogSlider(
+        value=value,
+        min=middle - decades,
+        max=middle + decades,
+        step=0.1,
+        description=label,
+        readout_format=".2g",
+        style=WIDE,
+        layout={"width": "420px"},
+    )
+
+
+def picture_bytes(image: Tensor, form: str = "JPEG", **options) -> bytes:
+    """Encode an image tensor (1, 3, H, W) as the bytes of a picture file."""
+    file = io.BytesIO()
+    options = {"quality": 92} | options if form == "JPEG" else options
+    images.to_picture(image).save(file, form, **options)
+    return file.getvalue()
