@@ -29,6 +29,10 @@ def server(root, home):
     settings.mkdir(parents=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+    whole = home / "settings" / "@jupyterlab" / "notebook-extension"
+    whole.mkdir()
+    # else cells out of sight are not in the page at all
+    (whole / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
     folders = {"JUPYTERLAB_SETTINGS_DIR": home / "settings", "JUPYTERLAB_WORKSPACES_DIR": home}
     port, token = free_port(), secrets.token_hex(16)
     flags = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
