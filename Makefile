@@ -34,6 +34,8 @@ paintings: .venv/ready  ## paint the pictures in data/ again
 benchmark: .venv/ready  ## measure the figures of the README
 	$(BIN)/python -m benchmarks.optimizers
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.live
+	$(BIN)/python -m benchmarks.networks
 
 wheel: .venv/ready  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

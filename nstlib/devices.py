@@ -1,5 +1,6 @@
 """Choose the device to compute on, and say beforehand what does not fit into its memory."""
 
+import ctypes
 import os
 import warnings
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import psutil
 import torch
 
+SOFT = 1  # omp_pause_soft: what was set stays set
 CGROUP = Path("/sys/fs/cgroup")  # where Linux says what a container may use
 
 
@@ -78,6 +80,20 @@ def check_memory(needed: int, sides: tuple[int, int], device: torch.device, name
         f"an image of {sides[0]}x{sides[1]} px needs about {needed / 1e9:.1f} GB with {name}, and "
         f"{max(free, 0) / 1e9:.1f} GB are free on {device}; {remedy}"
     )
+
+
+def release_threads() -> None:
+    """Let go of the helpers that this thread computes with, before another thread computes.
+
+    GNU's OpenMP lets nobody wait busily once two threads' helpers are more than the processors,
+    even if one thread does nothing: a run in a worker thread then took 1.4 times as long
+    (benchmarks/live.py). They come back when this thread computes again. Elsewhere: nothing to do.
+    """
+    try:
+        openmp = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
+        openmp.omp_pause_resource_all(SOFT)
+    except (OSError, AttributeError):  # another system, or an older library
+        pass
 
 
 def _count(kind: str) -> int:

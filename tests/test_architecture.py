@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "synthesis": set(),
     "recipes": {"features", "losses", "synthesis", "images"},
     "plots": {"images"},
-    "widgets": {"data", "images", "features", "losses", "synthesis", "recipes", "plots"},
+    "widgets": {"data", "devices", "images", "features", "losses", "synthesis", "recipes", "plots"},
     "__main__": {"checkpoints", "data", "features", "images", "pretrained", "recipes"},
 }
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "build": "python-build"}

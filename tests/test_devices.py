@@ -114,3 +114,19 @@ def test_without_a_containers_limit_the_systems_free_memory_counts(tmp_path, mon
     monkeypatch.setattr(devices, "CGROUP", tmp_path)
     free = devices.free_memory(torch.device("cpu"))
     assert 1e8 < free < 1e14
+
+
+def test_after_helpers_were_let_go_computing_goes_on_as_before():
+    image = torch.rand(1, 16, 200, 200)
+    weight = torch.rand(16, 16, 3, 3)
+    before = torch.nn.functional.conv2d(image, weight)
+    devices.release_threads()
+    assert torch.equal(torch.nn.functional.conv2d(image, weight), before)
+
+
+def test_where_there_is_no_gnu_openmp_nothing_is_let_go(monkeypatch):
+    def missing(name, mode):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(devices.ctypes, "CDLL", missing)
+    devices.release_threads()

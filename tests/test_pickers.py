@@ -285,7 +285,7 @@ def test_other_layers_keep_the_sliders_of_those_that_stay():
     sliders.layers["b"].value = 3
     sliders.set_layers(["b", "c"])
     assert sliders.shares() == {"b": 0.75, "c": 0.25}
-    assert [slider.description for slider in sliders.layers.values()] == ["b", "c"]
+    assert [slider.label for slider in sliders.layers.values()] == ["b", "c"]
 
 
 def test_the_numbers_shown_are_the_numbers_used():

@@ -25,7 +25,7 @@ CONTRAST = 4.5  # of text against its background, WCAG 2 level AA
 PICTURE = "img[alt^='the picture']"  # of the run
 TEXTS = (
     "fieldset legend, fieldset label, .nst-upload span, .nst-layer-facts, .widget-html-content, "
-    ".widget-label, .widget-readout"
+    ".widget-label, .nst-slider span, .nst-slider output"
 )
 
 NAMELESS = """area => [...area.querySelectorAll("input, button, select, textarea")]
@@ -98,10 +98,8 @@ class Panel:
         )
 
     def knob(self, label):
-        """Find the handle of an ipywidgets slider."""
-        text = re.compile(f"^{re.escape(label)}$")
-        label = self.page.locator(".widget-label").filter(has_text=text)
-        return self.area.locator(".widget-slider").filter(has=label).locator(".noUi-handle")
+        """Find a slider by the name that a listener hears."""
+        return self.area.get_by_role("slider", name=label, exact=True)
 
     def press(self, label, *keys):
         """Press keys on a slider's handle, which keeps the focus."""

@@ -321,3 +321,13 @@ def test_a_status_line_shows_markup_as_it_is_written():
     assert line.text == "<img src=x onerror=alert(1)>.png: 64x43 px"
     assert "<img" not in line.value
     assert 'role="status"' in line.value
+
+
+def test_a_slider_keeps_its_value_between_its_ends():
+    slider = widgets.log_slider("weight", 0.1, decades=1)
+    assert (slider.min, slider.max) == pytest.approx((0.01, 1.0))
+    slider.value = 5.0
+    assert slider.value == slider.max
+    slider.value = 0.0
+    assert slider.value == slider.min
+    assert slider.logarithmic

@@ -2,7 +2,6 @@
 
 import html
 import io
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import anywidget
@@ -19,6 +18,11 @@ STYLE = """
 .nst-picture { display: block; object-fit: contain; max-width: 100%; }
 .nst-download { margin: 2px 6px 2px 0; }
 .nst-download:disabled { opacity: var(--jp-widgets-disabled-opacity, 0.6); }
+.nst-slider { display: flex; align-items: center; gap: 8px; width: 420px; max-width: 100%;
+  min-height: 28px; font-size: 13px; color: var(--jp-ui-font-color1, inherit); }
+.nst-slider span { width: 132px; text-align: right; }
+.nst-slider input { flex: 1; min-width: 60px; }
+.nst-slider output { width: 48px; }
 .nst-upload { display: flex; gap: 8px; align-items: center; flex-wrap: wrap; }
 """
 
@@ -104,6 +108,72 @@ function render({ model, el }) {
 }
 export default { render };
 """
+
+
+SLIDER = """
+function render({ model, el }) {
+  const label = document.createElement("label");
+  label.className = "nst-slider";
+  const title = document.createElement("span");
+  title.textContent = model.get("label");
+  const input = document.createElement("input");
+  input.type = "range";
+  input.setAttribute("aria-label", title.textContent);
+  input.setAttribute("data-lm-suppress-shortcuts", "true");
+  const readout = document.createElement("output");
+  const log = () => model.get("logarithmic");
+  const place = (value) => (log() ? Math.log10(value) : value);
+  const value = () => Number((log() ? 10 ** input.value : Number(input.value)).toPrecision(6));
+  const tell = (shown) => {
+    readout.textContent = String(Number(shown.toPrecision(2)));
+    input.setAttribute("aria-valuetext", readout.textContent);
+  };
+  const move = () => {
+    input.min = place(model.get("min"));
+    input.max = place(model.get("max"));
+    input.step = model.get("step");
+    input.value = place(model.get("value"));
+    input.disabled = model.get("disabled");
+    tell(model.get("value"));
+  };
+  input.addEventListener("input", () => {
+    tell(value());
+    model.set("value", value());
+    model.save_changes();
+  });
+  model.on("change:value change:min change:max change:disabled", move);
+  move();
+  label.append(title, input, readout);
+  el.append(label);
+}
+export default { render };
+"""
+
+
+class Slider(anywidget.AnyWidget):
+    """A labelled slider, which ipywidgets' own is not for those who listen.
+
+    Attributes:
+        label: its name.
+        value: between min and max; what lies outside is moved to the nearer one.
+        min, max: its ends.
+        step: between two places, of the value, or of its power of ten if it is logarithmic.
+        logarithmic: whether places are powers of ten.
+        disabled: whether it cannot be moved in the browser.
+    """
+
+    _esm, _css = SLIDER, STYLE
+    label = traitlets.Unicode().tag(sync=True)
+    min = traitlets.Float().tag(sync=True)
+    max = traitlets.Float(1.0).tag(sync=True)
+    value = traitlets.Float().tag(sync=True)
+    step = traitlets.Float(0.1).tag(sync=True)
+    logarithmic = traitlets.Bool(False).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+
+    @traitlets.validate("value")
+    def _inside(self, proposal: dict) -> float:
+        return max(self.min, min(self.max, proposal["value"]))
 
 
 class Picture(anywidget.AnyWidget):
@@ -204,18 +274,11 @@ def choices(label: str, options: Sequence[str], value: Sequence[str]) -> ipywidg
     )
 
 
-def log_slider(label: str, value: float, *, decades: int = 2) -> ipywidgets.FloatLogSlider:
+def log_slider(label: str, value: float, *, decades: int = 2) -> Slider:
     """Make a slider over powers of ten, `decades` to each side of its starting value."""
-    middle = math.log10(value)
-    return ipywidgets.FloatLogSlider(
-        value=value,
-        min=middle - decades,
-        max=middle + decades,
-        step=0.1,
-        description=label,
-        readout_format=".2g",
-        style=WIDE,
-        layout={"width": "420px"},
+    factor = 10.0**decades
+    return Slider(
+        label=label, min=value / factor, max=value * factor, value=value, logarithmic=True
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import ipywidgets
 from torch import Tensor
 
+from nstlib import devices
 from nstlib.synthesis import Iteration
-from nstlib.widgets.basics import Line, Picture, picture_bytes
+from nstlib.widgets.basics import Line, Picture, Slider, picture_bytes
 from nstlib.widgets.curves import Curves
 
 LOOK = 0.05  # s between two looks at the buttons while a run is paused
@@ -74,9 +75,7 @@ class LiveRun:
         self.picture = Picture(alt="the picture before the run")
         self.curve = Curves()
         self.picture.value = picture_bytes(preview)
-        self.scrubber = ipywidgets.IntSlider(
-            description="iteration", max=0, disabled=True, layout={"width": "320px"}
-        )
+        self.scrubber = Slider(label="iteration", max=0, step=1, disabled=True)
         self.scrubber.observe(self._scrub, "value")
         buttons = ipywidgets.HBox([self.run_button, self.pause_button, self.stop_button])
         left = ipywidgets.VBox([self.picture, self.scrubber])
@@ -102,6 +101,7 @@ class LiveRun:
         self._stop.clear()
         self._pause.clear()
         self._show_running(True)
+        devices.release_threads()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -214,12 +214,14 @@ class LiveRun:
 
     def _finish(self) -> None:
         if self.history:
-            self.scrubber.max = self.scrubber.value = len(self.frames) - 1
+            self.scrubber.max = len(self.frames) - 1
+            self.scrubber.value = self.scrubber.max
         self._show_running(False)
         for call in self.on_end:
             call()
 
     def _scrub(self, change: dict) -> None:
-        if not self.running and change["new"] < len(self.frames):
-            self.picture.value = self.frames[change["new"]]
-            self.picture.alt = f"the picture after iteration {change['new']}"
+        number = round(change["new"])
+        if not self.running and number < len(self.frames):
+            self.picture.value = self.frames[number]
+            self.picture.alt = f"the picture after iteration {number}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets
 
-from nstlib.widgets.basics import WIDE, Line, log_slider
+from nstlib.widgets.basics import Line, Slider, log_slider
 
 MOST = 3  # of a layer's slider
 
@@ -34,7 +34,7 @@ class WeightSliders:
         self._balanced = dict(balanced)
         self.content = log_slider("content : style", 1.0)
         self.variation = log_slider("total variation", 1.0)
-        self.layers: dict[str, ipywidgets.FloatSlider] = {}
+        self.layers: dict[str, Slider] = {}
         self._rows = ipywidgets.VBox()
         self._numbers = Line()
         for slider in (self.content, self.variation):
@@ -82,17 +82,8 @@ class WeightSliders:
         for slider, share in zip(self.layers.values(), shares, strict=True):
             slider.value = share * factor
 
-    def _share_slider(self, name: str) -> ipywidgets.FloatSlider:
-        slider = ipywidgets.FloatSlider(
-            value=1,
-            min=0,
-            max=MOST,
-            step=0.1,
-            description=name,
-            readout_format=".1f",
-            style=WIDE,
-            layout={"width": "420px"},
-        )
+    def _share_slider(self, name: str) -> Slider:
+        slider = Slider(label=name, max=MOST, value=1)
         slider.observe(lambda _: self._tell(), "value")
         return slider
 
