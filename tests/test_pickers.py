@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from nstlib import data, features, images, widgets
+from nstlib.stages import Convolution, Fire, Pool
 from nstlib.widgets import basics
 
 BALANCED = {"content_weight": 0.31447, "style_weight": 1e4, "tv_weight": 9.87654}
@@ -164,16 +165,16 @@ def positive_squeezenet():
         weight = 0.5 + torch.rand(outputs, inputs, side, side, generator=generator)
         return weight / weight[0].numel(), torch.ones(outputs)
 
-    stages = {"conv1": features.Convolution(*part(2, 3, 3), padding="none", stride=2)}
+    stages = {"conv1": Convolution(*part(2, 3, 3), padding="none", stride=2)}
     for number in range(2, 10):
-        pool = features.Pool("average", 3, ceil=True) if number in (2, 4, 6) else None
+        pool = Pool("average", 3, ceil=True) if number in (2, 4, 6) else None
         inputs = 2 if number == 2 else 4
         parts = {
             "squeeze": part(2, inputs, 1),
             "expand1x1": part(2, 2, 1),
             "expand3x3": part(2, 2, 3),
         }
-        stages[f"fire{number}"] = features.Fire(parts, pool=pool)
+        stages[f"fire{number}"] = Fire(parts, pool=pool)
     return features.FeatureNetwork("squeezenet1_1", stages, mean=(0, 0, 0), std=(1, 1, 1))
 
 
