@@ -50,7 +50,7 @@ def test_a_run_gets_the_values_of_the_controls(start):
     controls = {
         "layer": widgets.choice("layer", ["a", "b"], "b"),
         "weight": widgets.log_slider("weight", 0.1),
-        "layers": widgets.choices("layers", ["a", "b", "c"], ["a", "c"]),
+        "layers": ipywidgets.SelectMultiple(options=["a", "b", "c"], value=["a", "c"]),
     }
     live = widgets.LiveRun(start_run, controls, preview=start)
     controls["layer"].value = "a"

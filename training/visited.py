@@ -2,8 +2,8 @@
 
 A picture that was optimised to please one network lies where that network is wrong. So the student
 is shown such pictures too, and the teacher says what it should have answered. Over 240 steps this
-does not make transfers better; over thousands it does, although errors on photos are then larger
-(MODEL_CARD.md).
+did not make transfers better; in the one comparison over thousands it did, although errors on
+photos were larger (MODEL_CARD.md).
 """
 
 import torch

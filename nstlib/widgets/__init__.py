@@ -1,6 +1,6 @@
 """Panels for notebooks: choose pictures, layers and weights, run, watch, compare and keep."""
 
-from nstlib.widgets.basics import choice, choices, log_slider
+from nstlib.widgets.basics import choice, log_slider
 from nstlib.widgets.compare import Compare
 from nstlib.widgets.keep import Keep
 from nstlib.widgets.live import LiveRun
@@ -17,6 +17,5 @@ __all__ = [
     "Studio",
     "WeightSliders",
     "choice",
-    "choices",
     "log_slider",
 ]

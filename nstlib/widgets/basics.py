@@ -267,13 +267,6 @@ def choice(label: str, options: Sequence[str], value: str) -> ipywidgets.Dropdow
     return ipywidgets.Dropdown(options=options, value=value, description=label, style=WIDE)
 
 
-def choices(label: str, options: Sequence[str], value: Sequence[str]) -> ipywidgets.SelectMultiple:
-    """Make a labelled list of which any entries are chosen (Ctrl-click for more than one)."""
-    return ipywidgets.SelectMultiple(
-        options=options, value=tuple(value), rows=len(options), description=label, style=WIDE
-    )
-
-
 def log_slider(label: str, value: float, *, decades: int = 2) -> Slider:
     """Make a slider over powers of ten, `decades` to each side of its starting value."""
     factor = 10.0**decades
