@@ -40,7 +40,8 @@ def names(kind: str | None = None) -> tuple[str, ...]:
     """List the built-in pictures.
 
     Args:
-        kind: "photo", "painting" or "sketch"; None for all.
+        kind: "photo", "painting", "sketch", "regions" (maps of the paintings, one flat colour per
+            region) or "layout" (compositions in the colours of such maps); None for all.
 
     Raises:
         ValueError: no such kind.
@@ -67,8 +68,11 @@ def path(name: str) -> Path:
     return file
 
 
-def about(name: str) -> dict[str, str]:
+def about(name: str) -> dict:
     """Tell a picture's title, kind, author, licence, how it was made, alt text and SHA-256.
+
+    Of a map of regions it also tells the painting ("of") and each region's colour ("regions", a
+    dictionary of hexadecimal codes); of a layout, the paintings whose maps have its colours ("of").
 
     Raises:
         ValueError: no picture of that name.
@@ -128,7 +132,7 @@ def _folder() -> Path:
     return PICTURES if PICTURES.is_dir() else CHECKOUT
 
 
-def _manifest() -> dict[str, dict[str, str]]:
+def _manifest() -> dict[str, dict]:
     return json.loads((_folder() / "manifest.json").read_text(encoding="utf-8"))
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1]
+OPTIONS = {".jpg": {"quality": 92, "subsampling": 0}, ".png": {"optimize": True}}
 
 
 def main(names: list[str]) -> None:
@@ -14,7 +15,8 @@ def main(names: list[str]) -> None:
     ours = [name for name, about in manifest.items() if about["source"] == "nstlib"]
     for name in names or ours:
         picture = importlib.import_module(f"data.paint.{name}").paint()
-        picture.save(FOLDER / manifest[name]["file"], quality=92, subsampling=0)
+        file = FOLDER / manifest[name]["file"]
+        picture.save(file, **OPTIONS[file.suffix])
         print(f"{manifest[name]['file']}: {picture.width}x{picture.height} px")
 
 

@@ -5,11 +5,10 @@ short ticks that follow the plumage give the shade."""
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from scipy.interpolate import make_interp_spline
 
-from .common import fractal_noise, shrink
+from .common import Sheet, spline
 
-SIZE, SCALE = 512, 4  # the picture in px; the sheet is SCALE times as large
+SIZE = 512  # of the picture in px
 CROWN = ((158, 155), (162, 140), (174, 122), (196, 108), (222, 106), (244, 117), (259, 138),
          (272, 163), (294, 188), (326, 214), (358, 242), (384, 270), (402, 292))  # fmt: skip
 BREAST = ((161, 177), (159, 190), (149, 210), (140, 240), (143, 275), (159, 307), (186, 334),
@@ -42,55 +41,21 @@ LEAF, PLUME = np.sin(np.pi * PART**0.8) ** 0.9, (0.75 + 0.3 * PART) * np.sqrt(1 
 CIRCLE = np.stack([np.cos(2 * np.pi * PART), np.sin(2 * np.pi * PART)], axis=1)
 
 
-def spline(*points, count=150):
-    """A smooth curve through points."""
-    points = np.asarray(points, float)
-    along = np.r_[0, np.cumsum(np.hypot(*np.diff(points, axis=0).T) ** 0.7)]
-    curve = make_interp_spline(along, points, k=min(3, len(points) - 1))
-    return curve(np.linspace(0, along[-1], count))
-
-
-class Sheet:
-    """A sheet of paper, a pen, and a knife that clears what a nearer shape hides."""
-
-    def __init__(self, seed):
-        self.rng = np.random.default_rng(seed)
-        self.ink = Image.new("L", (SIZE * SCALE, SIZE * SCALE), 0)
-        self.draw = ImageDraw.Draw(self.ink)
-
-    def clear(self, outline, tone=0):
-        """Cut a closed shape out of everything drawn so far, or fill it."""
-        self.draw.polygon([tuple(point) for point in outline * SCALE], fill=tone)
-
-    def line(self, curve, width=2.0, tone=235, shake=0.35):
-        """Trace a curve with a pen that presses hardest past its middle."""
-        far = np.r_[0, np.cumsum(np.hypot(*np.diff(curve, axis=0).T))]
-        count = max(int(2.5 * far[-1]), 6)
-        part = np.linspace(0, 1, count)
-        curve = np.stack([np.interp(part * far[-1], far, axis) for axis in curve.T], axis=1)
-        noise = np.cumsum(self.rng.standard_normal((count + 40, 3)), axis=0)
-        noise = ndimage.gaussian_filter1d(noise, 12, axis=0)[20:-20]
-        noise = (noise - np.linspace(noise[0], noise[-1], count)) / max(count, 60) ** 0.5
-        press = np.sin(np.pi * part**1.15) ** 0.55 * 0.75 + 0.25
-        half = np.clip(width * press * (1 + 0.35 * noise[:, 2]), 0.5, None) / 2
-        for (x, y), r in zip((curve + shake * noise[:, :2]) * SCALE, half * SCALE, strict=True):
-            self.draw.ellipse((x - r, y - r, x + r, y + r), fill=tone)
-
-    def blade(self, base, tip, half, bend=0.0, shape=LEAF, hatch=0.85, width=2.1):
-        """A leaf or a feather: midrib, outline, one half hatched; a leaf also has veins."""
-        base, tip = np.array((base, tip), float)
-        length = np.hypot(*(tip - base))
-        normal = np.array([base[1] - tip[1], tip[0] - base[0]]) / length
-        rib = spline(base, (base + tip) / 2 + bend * normal, tip, count=61)
-        swell = half * shape[:, None] * normal
-        self.clear(np.concatenate([rib + swell, (rib - swell)[::-1]]))
-        for k in range(4, int(58 * hatch), max(1, round(125 / length))):
-            self.line(np.stack([rib[k], rib[k + 5] + 0.9 * swell[k + 5]]), 0.9, 190)
-        for k in range(8, 50, 7) if shape is LEAF else ():
-            for side in (swell, -swell):
-                self.line(np.stack([rib[k], rib[k + 8] + 0.88 * side[k + 8]]), 1.2)
-        self.line(rib[:57], 0.8 * width)
-        self.line(np.concatenate([rib + swell, (rib - swell)[::-1]]), width)
+def blade(sheet, base, tip, half, bend=0.0, shape=LEAF, hatch=0.85, width=2.1):
+    """A leaf or a feather: midrib, outline, one half hatched; a leaf also has veins."""
+    base, tip = np.array((base, tip), float)
+    length = np.hypot(*(tip - base))
+    normal = np.array([base[1] - tip[1], tip[0] - base[0]]) / length
+    rib = spline(base, (base + tip) / 2 + bend * normal, tip, count=61)
+    swell = half * shape[:, None] * normal
+    sheet.clear(np.concatenate([rib + swell, (rib - swell)[::-1]]))
+    for k in range(4, int(58 * hatch), max(1, round(125 / length))):
+        sheet.line(np.stack([rib[k], rib[k + 5] + 0.9 * swell[k + 5]]), 0.9, 190)
+    for k in range(8, 50, 7) if shape is LEAF else ():
+        for side in (swell, -swell):
+            sheet.line(np.stack([rib[k], rib[k + 8] + 0.88 * side[k + 8]]), 1.2)
+    sheet.line(rib[:57], 0.8 * width)
+    sheet.line(np.concatenate([rib + swell, (rib - swell)[::-1]]), width)
 
 
 def inside(outline):
@@ -139,7 +104,7 @@ def wing(sheet):
         first, last = (round(200 * min(place, 1)) for place in (part, part + length))
         base, tip = (top[k] + side * (low[k] - top[k]) for k in (first, last))
         hatch += sheet.rng.uniform(-0.08, 0.08)
-        sheet.blade(base, tip, half, 0, PLUME, hatch, 1.5)
+        blade(sheet, base, tip, half, 0, PLUME, hatch, 1.5)
     sheet.line(low, 2.4)
     sheet.line(top, 2.0)
 
@@ -164,7 +129,7 @@ def branch(sheet):
     for twig in TWIGS:
         sheet.line(spline(*twig), 4.2, shake=0.8)
     for leaf in LEAVES:
-        sheet.blade(*leaf)
+        blade(sheet, *leaf)
     for x, y, radius in BERRIES:
         sheet.line(spline((361, 452), ((x + 362) / 2, y - 21), (x, y)), 1.6)
         sheet.clear(CIRCLE * radius + (x, y))
@@ -199,11 +164,11 @@ def feet(sheet):
 
 def paint():
     """Draw the branch, then the bird on it, and let the ink dry into the paper."""
-    sheet = Sheet(1859)
+    sheet = Sheet(1859, SIZE, SIZE)
     branch(sheet)
     for k in range(6):
         tip = (490 - 4 * k, 352 + 4 * k)
-        sheet.blade((366 - k, 278 + 6.5 * k), tip, 6.5, 0, PLUME, 0.62, 1.7)
+        blade(sheet, (366 - k, 278 + 6.5 * k), tip, 6.5, 0, PLUME, 0.62, 1.7)
     crown, breast = spline(*CROWN), spline(*BREAST)
     body = np.concatenate([crown, breast[::-1]])
     sheet.clear(body)
@@ -213,8 +178,4 @@ def paint():
     sheet.line(breast, 2.8, shake=0.8)
     wing(sheet)
     head(sheet)
-    ink = ndimage.gaussian_filter(np.asarray(sheet.ink) / 255.0, 1.2)[..., None]
-    grain = fractal_noise(ink.shape[:2], 6, sheet.rng)[..., None]
-    paper = np.array([0.982, 0.962, 0.922]) + 0.006 * grain
-    cover = ink * np.clip(0.95 + 0.05 * grain, 0, 1)
-    return shrink(paper + cover * (np.array([0.10, 0.085, 0.09]) - paper), SIZE)
+    return sheet.dry()

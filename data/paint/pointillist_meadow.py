@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from .common import fractal_noise, shrink, smooth_noise
 
-HEIGHT, WIDTH, SCALE = 400, 512, 3
+SEED, HEIGHT, WIDTH, SCALE = 1886, 400, 512, 3
 Y, X = np.mgrid[:HEIGHT, :WIDTH]
 # Each palette: colours from shade to light, then the complementary colours strewn among them.
 PALETTES = {
@@ -107,7 +107,7 @@ def _tree(guide, cx, foot, radius, rng):
     _lobes(guide, "tree", lobes, (cx, cy, radius, radius), rng)
 
 
-def _guide(rng):
+def compose(rng):
     """Compose the picture: sky, ground, trees with their shadows, shade along the front edge."""
     guide = {key: np.zeros(X.shape) for key in ("thing", "light", "angle")}
     _sky(guide, rng)
@@ -188,8 +188,8 @@ def _dab(canvas, dabs, rng):
 
 def paint():
     """Paint the meadow on a cream ground: four layers of dabs from broad to fine, then flowers."""
-    rng = np.random.default_rng(1886)
-    guide = _guide(rng)
+    rng = np.random.default_rng(SEED)
+    guide = compose(rng)
     canvas = np.tile(_colours("efe0c4"), (HEIGHT * SCALE + 48, WIDTH * SCALE + 48, 1))
     for spacing, size in ((4.6, 6.2), (4.2, 5.2), (3.8, 4.5), (3.8, 4.0)):
         _dab(canvas, _cover(guide, rng, spacing, size), rng)

@@ -11,7 +11,7 @@ from scipy.interpolate import CubicSpline
 
 from .common import fractal_noise, shrink, smooth_noise
 
-SCALE = 2
+SEED, SCALE = 1831, 2
 WIDTH, HEIGHT = 512, 384
 SKY, FOAM, PALE, MID, DEEP, RED = range(6)
 TURN = np.linspace(0, 2 * np.pi, 48)
@@ -184,9 +184,8 @@ def sea(drawing, rng):
         drawing.fill(centre + rng.uniform(1.0, 4.0) * (1.2 - far / 170) * DISC, FOAM, 1.2)
 
 
-def design(rng):
-    """The whole composition, from the far sky to the near water."""
-    drawing = Drawing()
+def design(rng, drawing):
+    """Draw the whole composition, from the far sky to the near water."""
     backdrop(drawing)
     sea(drawing, rng)
     inner = [(20, 392), (130, 366), (230, 330), (300, 272), (328, 205), (312, 145), (268, 108),
@@ -197,7 +196,6 @@ def design(rng):
     inner = [(-60, 410), (0, 392), (42, 372), (66, 345), (58, 322), (32, 312), (10, 326)]
     outer = [(380, 430), (240, 376), (165, 326), (105, 290), (55, 280), (18, 296), (6, 326)]
     breaker(drawing, inner, outer, 0.72, rng)
-    return np.asarray(drawing.colour), np.asarray(drawing.key)
 
 
 def wood(shape, rng):
@@ -224,8 +222,9 @@ def press(paper, cover, ink, grain, rng):
 
 def paint():
     """The finished print: paper, graded sky, four colour blocks and the dark key block."""
-    rng = np.random.default_rng(1831)
-    colour, key = design(rng)
+    rng, drawing = np.random.default_rng(SEED), Drawing()
+    design(rng, drawing)
+    colour, key = np.asarray(drawing.colour), np.asarray(drawing.key)
     shape, grain = colour.shape, wood(np.add(colour.shape, 300), rng)
     fibre = 0.012 * smooth_noise(shape, 1.0, rng) + 0.014 * fractal_noise(shape, 20, rng)
     picture = np.array([0.955, 0.905, 0.79]) * (1 + fibre)[..., None]
