@@ -1,6 +1,7 @@
 """Panels for notebooks: choose pictures, layers and weights, run, watch, compare and keep."""
 
 from nstlib.widgets.basics import choice, log_slider
+from nstlib.widgets.canvas import DrawingCanvas
 from nstlib.widgets.compare import Compare
 from nstlib.widgets.keep import Keep
 from nstlib.widgets.live import LiveRun
@@ -10,6 +11,7 @@ from nstlib.widgets.weights import WeightSliders
 
 __all__ = [
     "Compare",
+    "DrawingCanvas",
     "Keep",
     "LayerPicker",
     "LiveRun",
