@@ -20,11 +20,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _transfer(options: argparse.Namespace) -> int:
     from nstlib import recipes
 
+    named = ([[options.painting]] if options.painting else []) + options.style
+    if not named:
+        raise ValueError("name a painting, as PAINTING or with --style")
+    passed = ("content_weight", "tv_weight", "balance", "colors", "style_size", "scales")
     result = recipes.transfer(
         _picture(options.photo),
-        _picture(options.painting),
-        content_weight=options.content_weight,
-        start=options.start,
+        [_picture(name) for name, *_ in named],
+        style_shares=[_share(*entry) for entry in named],
+        masks=[_mask(name) for name in options.mask] or None,
+        start=options.start.replace("-", " "),
+        **{name: getattr(options, name) for name in passed},
         **_shared(options),
     )
     return _report(result, options)
@@ -115,6 +121,19 @@ def _picture(name: str) -> Path:
     return data.path(name)
 
 
+def _share(name: str, share: str = "1", *more: str) -> float:
+    try:
+        return float(share if not more else "")
+    except ValueError as error:
+        raise ValueError(f"give --style a picture and its share, a number: {name}") from error
+
+
+def _mask(name: str) -> Path | None:
+    if name != "rest" and not Path(name).exists():
+        raise FileNotFoundError(f"no mask file {name!r}; check the path, or write rest")
+    return None if name == "rest" else Path(name)
+
+
 def _report(result, options: argparse.Namespace) -> int:
     from nstlib import images
 
@@ -137,9 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     transfer = commands.add_parser("transfer", help="paint a photo in a painting's style")
     transfer.add_argument("photo", metavar="PHOTO")
-    transfer.add_argument("painting", metavar="PAINTING")
-    transfer.add_argument("--content-weight", type=float, default=0.3, help="default %(default)s")
-    transfer.add_argument("--start", default="content", help="content, noise or style")
+    transfer.add_argument("painting", metavar="PAINTING", nargs="?")
+    _add_wishes(transfer.add_argument)
     content = commands.add_parser("content", help="rebuild a photo from one layer's features")
     content.add_argument("photo", metavar="PHOTO")
     content.add_argument("--layer", help="default: block5_conv1")
@@ -152,6 +170,22 @@ def _parser() -> argparse.ArgumentParser:
         _add_shared(command, size)
     _add_weights(commands)
     return parser
+
+
+def _add_wishes(add) -> None:
+    """Offer the options of a transfer that chapters 4 and 5 explain."""
+    share = ("PAINTING", "SHARE")
+    add("--content-weight", type=float, help="default 0.3, with --balance 0.02")
+    add("--tv", type=float, dest="tv_weight", metavar="WEIGHT", help="total variation; default 10")
+    add("--balance", action="store_true", help="take the weights for shares of the pull")
+    add("--start", default="content", help="content, noise, filtered-noise, style or tint")
+    add("--style", nargs="+", action="append", default=[], metavar=share, help="one more painting")
+    add("--mask", action="append", default=[], metavar="FILE", help="where a style goes; or: rest")
+    colors = {"action": "store_const", "dest": "colors", "default": "painting"}
+    add("--keep-colors", const="photo", help="paint the photo's luminance only", **colors)
+    add("--match-colors", const="match", help="give the painting the photo's colours", **colors)
+    add("--style-size", type=int, metavar="PX", help="paintings' longer side: smaller strokes")
+    add("--scales", type=int, nargs="+", metavar="PX", help="coarse to fine, such as 128 256 512")
 
 
 def _add_weights(commands) -> None:

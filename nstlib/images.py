@@ -112,9 +112,17 @@ def noise_image(
     generator = torch.Generator().manual_seed(seed)
     noise = torch.rand(1, 3, *shape, generator=generator) * 2 - 1
     if blur > 0:
-        noise = _gaussian_filter(noise, blur)
+        noise = blur_image(noise, blur)
     mean = torch.tensor(MEAN).reshape(1, 3, 1, 1)
     return (mean + amplitude * noise).clamp(0, 1)
+
+
+def blur_image(image: Tensor, sigma: float) -> Tensor:
+    """Apply a Gaussian filter of standard deviation `sigma` px to an image tensor or a mask."""
+    from scipy import ndimage  # slow to import, and only some pictures need it
+
+    blurred = ndimage.gaussian_filter(image.cpu().numpy(), (0, 0, sigma, sigma))
+    return torch.from_numpy(blurred).to(image)
 
 
 def save_image(image: Tensor, path: str | Path) -> Path:
@@ -200,9 +208,3 @@ def _resize(picture: Image.Image, size: int) -> Image.Image:
     factor = size / max(picture.size)
     width, height = (max(1, round(side * factor)) for side in picture.size)
     return picture.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def _gaussian_filter(image: Tensor, sigma: float) -> Tensor:
-    from scipy import ndimage  # slow to import, and only some starts need it
-
-    return torch.from_numpy(ndimage.gaussian_filter(image.numpy(), (0, 0, sigma, sigma)))

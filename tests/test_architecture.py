@@ -26,9 +26,21 @@ MAY_IMPORT = {
     "features": {"checkpoints", "data", "devices", "pretrained", "stages"},
     "losses": set(),
     "synthesis": set(),
-    "recipes": {"features", "losses", "synthesis", "images"},
+    "colors": {"images"},
+    "masks": {"images"},
+    "recipes": {"features", "losses", "synthesis", "images", "colors", "masks"},
     "plots": {"images"},
-    "widgets": {"data", "devices", "images", "features", "losses", "synthesis", "recipes", "plots"},
+    "widgets": {
+        "data",
+        "devices",
+        "images",
+        "features",
+        "losses",
+        "masks",
+        "synthesis",
+        "recipes",
+        "plots",
+    },
     "__main__": {"checkpoints", "data", "features", "images", "pretrained", "recipes"},
 }
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "build": "python-build"}
@@ -99,5 +111,6 @@ def test_environment_yml_equals_pyproject():
 def test_the_wheel_carries_every_picture():
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     carried = set(config["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"])
-    pictures = {f"data/{path.name}" for path in (ROOT / "data").glob("*.jpg")}
+    files = (ROOT / "data").iterdir()
+    pictures = {f"data/{path.name}" for path in files if path.suffix in (".jpg", ".png")}
     assert carried == pictures | {"data/manifest.json"}

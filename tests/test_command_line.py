@@ -30,6 +30,19 @@ def stopped_run(monkeypatch):
     return stop
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """What the recipe was called with; nothing is computed."""
+    calls = []
+
+    def record(photo, style, **options):
+        calls.append({"style": style, **options})
+        return synthesis.Result(torch.full((1, 3, 4, 5), 0.5))
+
+    monkeypatch.setattr(recipes, "transfer", record)
+    return calls
+
+
 COMMANDS = [
     (["transfer", "chelsea", "woodcut_wave"], (32, 48), ["content", "style", "total variation"]),
     (["content", "chelsea", "--layer", "block2_conv1"], (32, 48), ["content"]),
@@ -80,27 +93,27 @@ def test_options_reach_the_recipe(tmp_path, monkeypatch):
     output = tmp_path / "result.png"
     assert main(["transfer", "chelsea", "rocket", *options.split(), "-o", str(output)]) == 0
     assert given.pop("network").name == "random"
+    undecided = {"tv_weight": None, "masks": None, "style_size": None, "scales": None}
     assert given == {
         "photo": data.path("chelsea"),
-        "painting": data.path("rocket"),
+        "painting": [data.path("rocket")],
         "size": 99,
         "iterations": 3,
         "seed": 5,
         "content_weight": 0.5,
         "start": "noise",
+        "style_shares": [1.0],
+        "balance": False,
+        "colors": "painting",
+        **undecided,
     }
 
 
-def test_the_default_content_weight_is_the_recipes(tmp_path, monkeypatch):
-    weights = []
-
-    def transfer(photo, painting, *, content_weight, **options):
-        weights.append(content_weight)
-        return synthesis.Result(torch.zeros(1, 3, 4, 4))
-
-    monkeypatch.setattr(recipes, "transfer", transfer)
-    main(["transfer", "chelsea", "rocket", "-o", str(tmp_path / "result.png")])
-    assert weights == [recipes.CONTENT_WEIGHT]
+def test_without_wishes_the_recipe_decides(tmp_path, asked):
+    output = str(tmp_path / "result.png")
+    assert main(["transfer", "chelsea", "rocket", "-o", output, "--network", "random"]) == 0
+    undecided = ("content_weight", "tv_weight", "masks", "style_size", "scales")
+    assert all(asked[0][name] is None for name in undecided)
 
 
 BAD = {
@@ -181,7 +194,7 @@ def test_a_converged_run_is_a_success(tmp_path, stopped_run):
     assert main(["transfer", "chelsea", "rocket", "-o", str(output)]) == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["paint"], ["transfer", "chelsea"]])
+@pytest.mark.parametrize("arguments", [[], ["paint"], ["transfer"]])
 def test_wrong_usage_exits_with_two(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -224,3 +237,67 @@ def test_a_run_that_does_not_fit_is_one_clear_line(tmp_path, capsys, monkeypatch
     assert main(["transfer", "rocket", "coffee", "-o", str(output)]) == 2
     assert "a longer side of" in capsys.readouterr().err
     assert not output.exists()
+
+
+WISHES = {  # arguments, and what the recipe is to get
+    "--keep-colors": ([], {"colors": "photo"}),
+    "--match-colors": ([], {"colors": "match"}),
+    "--balance": ([], {"balance": True}),
+    "--tv": (["3"], {"tv_weight": 3.0}),
+    "--scales": (["24", "48"], {"scales": [24, 48]}),
+    "--style-size": (["40"], {"style_size": 40}),
+    "--start": (["filtered-noise"], {"start": "filtered noise"}),
+}
+
+
+@pytest.mark.parametrize("flag", WISHES)
+def test_a_wish_reaches_the_recipe(tmp_path, asked, flag):
+    values, wanted = WISHES[flag]
+    output = ["-o", str(tmp_path / "result.png")]
+    assert main(["transfer", "chelsea", "woodcut_wave", flag, *values, *output]) == 0
+    assert {name: asked[0][name] for name in wanted} == wanted
+
+
+def test_several_styles_come_with_their_shares_and_masks(tmp_path, asked):
+    mask = tmp_path / "mask.png"
+    Image.new("L", (30, 20), 255).save(mask)
+    styles = ["woodcut_wave", "--style", "stained_glass", "2.5", "--style", "ink_mountains"]
+    masks = ["--mask", str(mask), "--mask", "rest", "--mask", str(mask)]
+    output = ["-o", str(tmp_path / "result.png")]
+    assert main(["transfer", "chelsea", *styles, *masks, *output]) == 0
+    assert [path.stem for path in asked[0]["style"]] == [
+        "woodcut_wave",
+        "stained_glass",
+        "ink_mountains",
+    ]
+    assert asked[0]["style_shares"] == [1.0, 2.5, 1.0]
+    assert asked[0]["masks"] == [mask, None, mask]
+
+
+def test_all_wishes_together_make_a_picture(tmp_path):
+    mask, output = tmp_path / "mask.png", tmp_path / "result.png"
+    Image.new("L", (45, 30), 255).save(mask)
+    styles = ["--style", "woodcut_wave", "1", "--style", "stained_glass", "3"]
+    wishes = [*["--mask", str(mask)] * 2, "--keep-colors", "--balance", "--tv", "0.01"]
+    sizes = ["--scales", "48", "96", "--style-size", "96", "--iterations", "1"]
+    command = ["transfer", "chelsea", *styles, *wishes, *sizes, "--start", "tint"]
+    assert main([*command, "-o", str(output)]) == 0
+    assert images.load_image(output).shape == (1, 3, 64, 96)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chelsea"], "name a painting"),
+        (["chelsea", "--style", "woodcut_wave", "much"], "its share, a number: woodcut_wave"),
+        (["chelsea", "--style", "woodcut_wave", "1", "2"], "its share, a number: woodcut_wave"),
+        (["chelsea", "woodcut_wave", "--mask", "gone.png"], "no mask file 'gone.png'"),
+        (["chelsea", "woodcut_wave", "--mask", "rest", "--mask", "rest"], "2 masks for 1 styles"),
+        (["chelsea", "woodcut_wave", "--scales", "48", "24"], "growing whole numbers"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_one_clear_line(tmp_path, capsys, arguments, words):
+    assert main(["transfer", *arguments, "-o", str(tmp_path / "result.png")]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
