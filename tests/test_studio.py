@@ -3,8 +3,12 @@
 import io
 import itertools
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,9 +17,12 @@ from PIL import Image
 from nstlib import data, images, plots, recipes, widgets
 from nstlib.features import load_network
 from nstlib.widgets.keep import FRAME_MILLISECONDS, LAST_MILLISECONDS, code
+from nstlib.widgets.place import DRAWN
 
+ROOT = Path(__file__).parents[1]
 WAIT = 30  # seconds
 FEW = ["block1_conv1", "block2_conv1"]
+BOTH = ("swirling_night", "woodcut_wave")  # the first and the second painting
 
 
 @pytest.fixture(autouse=True)
@@ -281,6 +288,9 @@ def with_weight(settings, **weights):
         (lambda good: {**good, "content_layer": "conv9"}, "not here: conv9"),
         (lambda good: {**good, "photo": "my.png"}, "not here: my.png"),
         (lambda good: {**good, "start": "middle"}, "not here: middle"),
+        (lambda good: {**good, "second": "my.png"}, "not here: my.png"),
+        (lambda good: {**good, "colors": "sepia"}, "not here: the colours 'sepia'"),
+        (lambda good: {**good, "mask": "?"}, "its mask is no PNG"),
         (lambda good: {**good, "style_layers": []}, "at least one style layer"),
         (lambda good: {**good, "style_layers": FEW[::-1]}, "shallow to deep"),
         (lambda good: {**good, "seed": "seven"}, "not a number"),
@@ -349,6 +359,233 @@ def test_closing_the_studio_ends_its_run(make):
     assert set(threading.enumerate()) > before
     studio.close()
     assert set(threading.enumerate()) == before
+
+
+def shallow(studio):
+    """Choose layers that also see something in a picture of 32 px."""
+    studio.layers.drawing.style_layers = FEW
+    studio.layers.drawing.content_layer = "block2_conv2"
+    return studio
+
+
+def colored(studio, colors):
+    studio.advanced.colors.value = colors
+
+
+def with_second(studio, share=0.3):
+    studio.advanced.has_second.value, studio.advanced.share.value = True, share
+
+
+def with_mask(studio):
+    with_second(studio)
+    studio.advanced.place.where.value = DRAWN
+    studio.advanced.place.canvas.stroke([(10, 12), (30, 30), (55, 20)], size=15)
+
+
+def with_sizes(studio, count=2):
+    studio.advanced.scales.value = count
+
+
+def with_strokes(studio):
+    studio.advanced.strokes.value = 0.7
+
+
+def with_everything(studio):
+    for change in (with_mask, with_sizes, with_strokes):
+        change(studio)
+    colored(studio, "photo")
+
+
+ADVANCED = [
+    (lambda studio: colored(studio, "photo"), "colors='photo'"),
+    (lambda studio: colored(studio, "match"), "colors='match'"),
+    (with_second, "style_shares=[0.7, 0.3]"),
+    (with_mask, "masks=[None, mask]"),
+    (with_sizes, "scales=[32, 64]"),
+    (with_strokes, "size=45"),
+    (with_everything, "[painting, second]"),
+]
+
+
+@pytest.mark.parametrize(("choose", "line"), ADVANCED)
+def test_the_code_repeats_a_run_with_advanced_options(make, choose, line):
+    studio, plain = shallow(make(iterations=4)), shallow(make(iterations=4))
+    choose(studio)
+    run(studio)
+    run(plain)
+    assert studio.live.status.text.startswith("Finished: iteration 4")
+    program = code(studio._settings)
+    assert line in program
+    assert "recipes.transfer(" in program
+    assert torch.equal(executed(program), studio.live.image)
+    assert not torch.equal(studio.live.image, plain.live.image)
+
+
+@pytest.mark.parametrize(("choose", "line"), ADVANCED)
+def test_the_code_repeats_a_changed_run_with_advanced_options(make, choose, line):
+    studio = shallow(make(iterations=6))
+    choose(studio)
+
+    def change():
+        studio.weights.content.value = 30
+        studio.advanced.has_second.value = False  # counts from the next run on
+
+    run_with_a_change(studio, 1, change)
+    assert len(studio._settings["parts"]) == 2
+    program = code(studio._settings)
+    assert program.count(line) >= 1
+    assert torch.equal(executed(program), studio.live.image)
+
+
+def test_the_code_makes_the_same_picture_in_a_fresh_process(make, tmp_path):
+    studio = shallow(make(iterations=6))
+    with_everything(studio)
+    run_with_a_change(studio, 1, lambda: setattr(studio.weights.content, "value", 30))
+    program = code(studio._settings) + '.save("again.png")'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], env=environment, cwd=tmp_path, check=True)
+    assert Image.open(tmp_path / "again.png").tobytes() == png_of(studio).tobytes()
+
+
+def run_and_interrupt(studio, monkeypatch, number, act):
+    """Run; act once, just after an iteration was made."""
+    take = studio.live._take
+
+    def take_and_act(iteration):
+        take(iteration)
+        if len(studio.live.history) == number + 1:
+            act()
+
+    monkeypatch.setattr(studio.live, "_take", take_and_act)
+    run(studio)
+
+
+@pytest.mark.parametrize(
+    ("number", "iterations"),
+    [(1, [[1], [1, 2, 2]]), (2, [[2], [2, 2]]), (3, [[2, 1], [1, 2]]), (4, [[2, 2], 2])],
+)
+def test_a_change_of_weights_goes_on_at_the_size_that_was_reached(
+    make, monkeypatch, number, iterations
+):
+    studio = make(iterations=6)
+    shallow(studio)
+    studio.advanced.sizes = lambda: [32, 48, 64]
+
+    def change():
+        studio.weights.content.value = 30
+
+    run_and_interrupt(studio, monkeypatch, number, change)
+    assert [part["iterations"] for part in studio._settings["parts"]] == iterations
+    program = code(studio._settings)
+    assert f"list(islice(run, {number + 1}))" in program
+    assert torch.equal(executed(program), studio.live.image)
+    assert max(studio.live.image.shape) == 64
+
+
+@pytest.mark.parametrize(
+    ("number", "iterations", "side"), [(1, [1], 32), (3, [2, 1], 48), (5, [2, 2, 1], 64)]
+)
+def test_the_code_repeats_a_run_that_was_stopped_at_any_size(
+    make, monkeypatch, number, iterations, side
+):
+    studio = shallow(make(iterations=6))
+    studio.advanced.sizes = lambda: [32, 48, 64]
+    colored(studio, "photo")
+    run_and_interrupt(studio, monkeypatch, number, studio.live.stop)
+    assert studio.live.status.text.startswith(f"Stopped by you: iteration {number}")
+    assert studio._settings["parts"][0]["iterations"] == iterations
+    assert max(studio.live.image.shape) == side
+    assert torch.equal(executed(code(studio._settings)), studio.live.image)
+    film = Image.open(io.BytesIO(studio.keep.make("frames")[1]))
+    assert max(film.size) == side
+    assert film.n_frames == number + 1
+
+
+def test_the_time_left_and_the_curves_know_of_the_sizes(make):
+    studio = shallow(make(iterations=4))
+    with_sizes(studio)
+    run(studio)
+    assert studio.live.costs == [32**2] * 2 + [64**2] * 2
+    assert studio.live.curve.changes == [2]  # the loss jumps there
+
+
+def test_advanced_options_are_kept_with_the_settings_and_chosen_again(make):
+    first, second = shallow(make(iterations=4)), make(iterations=4)
+    with_everything(first)
+    run(first)
+    second.keep.read(*first.keep.make("settings"))
+    assert second.keep.status.text == "settings.json: loaded. Press Run for the same picture."
+    assert second.settings() == first.settings()
+    run(second)
+    assert torch.equal(second.live.image, first.live.image)
+
+
+def test_settings_without_advanced_options_are_loaded_as_before(make):
+    studio, old = make(), moved(make()).settings()
+    assert not {"colors", "style_size", "second", "share", "mask"} & {*old}
+    assert all("scales" not in part for part in old["parts"])
+    with_everything(studio)
+    studio.keep.read("kept.json", json.dumps(old).encode())
+    assert studio.keep.status.text == "kept.json: loaded. Press Run for the same picture."
+    assert studio.settings() == old
+    assert studio.advanced.value == {}
+
+
+@pytest.mark.parametrize("choose", [with_second, with_mask, lambda one: colored(one, "photo")])
+def test_weights_are_balanced_for_what_is_compared(make, choose):
+    studio = shallow(make())
+    choose(studio)
+    first, second = (images.load_image(data.path(n), size=64) for n in BOTH)
+    expected = recipes.balanced_weights(
+        studio.photo.image(),
+        [first, second] if studio.advanced.has_second.value else first,
+        content_layer="block2_conv2",
+        style_layers=FEW,
+        network=studio.network,
+        **studio.advanced.value,
+    )
+    weight = studio.weights.value["content_weight"]
+    assert weight == pytest.approx(expected["content_weight"], rel=1e-3)
+
+
+def test_a_mask_that_is_too_small_is_told_before_and_at_a_run(make):
+    studio = make()
+    with_second(studio)
+    studio.advanced.place.where.value = DRAWN
+    studio.advanced.place.canvas.stroke([(30, 20)], size=2)
+    assert studio.advanced.status.text.startswith("This cannot be run: mask 2 covers")
+    run(studio)
+    assert studio.live.status.text.startswith("Stopped: mask 2 covers")
+    studio.advanced.place.canvas.stroke([(30, 20)], size=40)
+    assert studio.advanced.status.text.startswith("Advanced options in use: ")
+
+
+def test_a_size_that_is_too_small_for_a_layer_is_told(make):
+    studio = make(iterations=4)
+    with_sizes(studio)
+    run(studio)
+    assert "is too small for block5_conv1" in studio.live.status.text
+    assert not studio.keep.downloads.ready
+
+
+def test_a_second_style_can_be_uploaded(make):
+    studio, file = shallow(make(iterations=1)), io.BytesIO()
+    with_second(studio)
+    Image.new("RGB", (90, 60), "teal").save(file, "PNG")
+    content = file.getvalue()
+    upload = studio.advanced.second.upload
+    upload._receive(upload, {"name": "my.png", "size": len(content)}, [memoryview(content)])
+    run(studio)
+    assert studio.live.status.text.startswith("Finished")
+    assert "second = images.load_image('my.png', size=64)" in code(studio._settings)
+    with pytest.raises(ValueError, match="not here: my.png"):
+        studio.load(studio._settings)
+
+
+def test_the_present_code_of_a_plain_run_has_nothing_of_it(make):
+    program = code(make().settings())
+    for word in ("scales", "masks", "second", "colors", "islice", "base64"):
+        assert word not in program
 
 
 def pulls(photo, painting, network, weights):

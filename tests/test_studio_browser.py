@@ -1,5 +1,6 @@
 """The studio in a real browser: in JupyterLab, then as a Voilà app."""
 
+import base64
 import contextlib
 import io
 import json
@@ -14,6 +15,8 @@ import pytest
 from lab import CHROMIUM, NOT_FOUND, free_port, notebook_page, wait_for, watched_page
 from PIL import Image
 
+from nstlib import masks
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NOT_FOUND)
 
 ROOT = Path(__file__).parents[1]
@@ -25,8 +28,14 @@ CONTRAST = 4.5  # of text against its background, WCAG 2 level AA
 PICTURE = "img[alt^='the picture']"  # of the run
 TEXTS = (
     "fieldset legend, fieldset label, .nst-upload span, .nst-layer-facts, .widget-html-content, "
-    ".widget-label, .nst-slider span, .nst-slider output"
+    ".widget-label, .nst-slider span, .nst-slider output, .nst-disclosure"
 )
+
+ADVANCED = "Advanced: colours, strokes, sizes, a second style"
+CONTROLS = ("colours", "a second style")
+
+CHANGED = """before => ![...document.querySelectorAll('[role=status]')]
+  .some(one => one.innerText === before)"""
 
 NAMELESS = """area => [...area.querySelectorAll("input, button, select, textarea")]
   .filter(one => !(one.labels && [...one.labels].some(label => label.textContent.trim()))
@@ -112,6 +121,18 @@ class Panel:
     def file_input(self, label):
         return self.area.locator("label.nst-upload").filter(has_text=label).locator("input")
 
+    def finished_code(self):
+        """Run for some iterations; return the code of that run."""
+        self.begin()
+        self.reach(2)
+        self.button("Stop").click()
+        self.says("Stopped by you: iteration")
+        self.button("Show the code").click()
+        code = self.area.get_by_label("code", exact=True)
+        code.wait_for()
+        self.page.wait_for_function("one => one.value", arg=code.element_handle())
+        return code.input_value()
+
     def download(self, name):
         with self.page.expect_download() as waiting:
             self.button(name).click()
@@ -122,6 +143,14 @@ class Panel:
         if SHOTS:
             SHOTS.mkdir(exist_ok=True)
             self.page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def run_again(program, folder):
+    """Run code in a process of its own; return the picture it makes."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    program += '.save("again.png")'
+    subprocess.run([sys.executable, "-c", program], env=environment, cwd=folder, check=True)
+    return Image.open(folder / "again.png")
 
 
 def small_studio(folder):
@@ -183,11 +212,7 @@ def test_a_mind_is_changed_during_a_run_and_the_code_repeats_it(panel, tmp_path)
     assert panel.iteration() == paused
     weights = panel.says("weights: content")
     panel.press("content : style", *["ArrowLeft"] * 3)
-    panel.page.wait_for_function(
-        "before => ![...document.querySelectorAll('[role=status]')]"
-        ".some(one => one.innerText === before)",
-        arg=weights,
-    )
+    panel.page.wait_for_function(CHANGED, arg=weights)
     panel.picture_changes(panel.button("Resume").click)
     panel.says("Running: iteration")
     panel.reach(paused + 3)
@@ -212,12 +237,66 @@ def test_a_mind_is_changed_during_a_run_and_the_code_repeats_it(panel, tmp_path)
     panel.button("Show the code").click()
     code = panel.area.get_by_label("code", exact=True)
     code.wait_for()
-    program = code.input_value() + '.save("again.png")'
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", program], env=environment, cwd=tmp_path, check=True)
-    again = Image.open(tmp_path / "again.png")
+    again = run_again(code.input_value(), tmp_path)
     assert again.size == picture.size
     assert again.tobytes() == picture.tobytes()
+
+
+def test_advanced_options_are_chosen_and_the_code_has_them(panel):
+    opener = panel.button(ADVANCED)
+    colors, second = (panel.area.get_by_label(name, exact=True) for name in CONTROLS)
+    assert not colors.is_visible()
+    assert opener.get_attribute("aria-expanded") == "false"
+    opener.focus()
+    panel.page.keyboard.press("Enter")
+    colors.select_option(label="the photo's: only brightness is painted")
+    second.check()
+    group = panel.area.get_by_role("group", name="second painting")
+    group.get_by_role("radio", name="Poppy Meadow at Noon").check()
+    panel.press("its share", *["ArrowLeft"] * 4)
+    panel.says("the photo's colours; Poppy Meadow at Noon everywhere, its share 0.3.")
+    assert panel.area.evaluate(NAMELESS) == []
+    program = panel.finished_code()
+    for line in ("[painting, second]", "style_shares=[0.7, 0.3]", "colors='photo'"):
+        assert line in program
+    panel.shoot("lab-advanced")
+    second.uncheck()
+    colors.select_option(label="the painting's")
+    panel.says("Advanced options in use: none.")
+    opener.click()
+    colors.wait_for(state="hidden")
+
+
+def test_a_mask_is_drawn_by_mouse_and_the_code_repeats_the_picture(panel, tmp_path):
+    panel.button(ADVANCED).click()
+    second = panel.area.get_by_label("a second style", exact=True)
+    second.check()
+    where = panel.area.get_by_label("where it goes")
+    where.select_option(label="where I draw it on the photo")
+    panel.area.get_by_label("load a shape").select_option(label="the left half")
+    panel.says("where it is drawn.")
+    panel.button("Clear").click()
+    panel.says("until something is drawn.")
+    canvas = panel.area.locator(".nst-easel canvas").and_(panel.page.locator("[role=img]"))
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    panel.page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5)
+    panel.page.mouse.down()
+    panel.page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.5, steps=5)
+    panel.page.mouse.up()
+    panel.says("where it is drawn.")
+    program = panel.finished_code()
+    assert "masks=[None, mask]" in program
+    _, png = panel.download("download the picture (PNG)")
+    again, picture = run_again(program, tmp_path), Image.open(io.BytesIO(png))
+    assert again.tobytes() == picture.tobytes()
+    mask = masks.load_mask(base64.b64decode(json.loads(picture.text["nstlib"])["mask"]))
+    rows, columns = (mask[0, 0].amax(axis).nonzero() for axis in (1, 0))
+    assert 0.1 < columns.min() / mask.shape[3] < 0.2
+    assert 0.8 < columns.max() / mask.shape[3] < 0.9
+    assert 0.4 < rows.float().mean() / mask.shape[2] < 0.6
+    second.uncheck()
+    panel.button(ADVANCED).click()
 
 
 def test_iterations_are_gone_back_over_by_keyboard_and_kept_as_frames(panel):
@@ -356,6 +435,9 @@ def test_texts_can_be_read_in_each_theme(panel, theme):
     )
     light = "true" if theme.endswith("Light") else "false"
     panel.page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
+    panel.button(ADVANCED).click()
+    panel.area.get_by_label("a second style", exact=True).check()
+    panel.area.get_by_role("group", name="second painting").wait_for()
     panel.page.wait_for_timeout(500)  # the style sheet arrives, transitions end
     for width in (NARROW, WIDE):
         if SHOTS and light == "false":
@@ -363,6 +445,8 @@ def test_texts_can_be_read_in_each_theme(panel, theme):
             panel.page.wait_for_timeout(500)
             panel.shoot(f"lab-{width}-dark")
     contrast, where = panel.page.evaluate(LOWEST_CONTRAST, [panel.area.element_handle(), TEXTS])
+    panel.area.get_by_label("a second style", exact=True).uncheck()
+    panel.button(ADVANCED).click()
     assert contrast >= CONTRAST, where
 
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
@@ -9,7 +11,9 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from nstlib import data, images
+from nstlib.widgets.advanced import style_shares
 from nstlib.widgets.basics import Downloads, Line, Upload
+from nstlib.widgets.place import SOFT
 
 FILES = {
     "picture": "download the picture (PNG)",
@@ -19,6 +23,7 @@ FILES = {
 FRAME_MILLISECONDS = 120
 LAST_MILLISECONDS = 2000
 VERSION = 1
+LINE = 76  # characters of a mask in a line of code
 SAME = "Press Run for the same picture."
 SIMILAR = "A run here differs in size, iterations or weights on the way; the code does not."
 
@@ -109,8 +114,13 @@ def png_with_settings(image: Tensor, settings: Mapping) -> bytes:
 
 
 def animation(frames: Sequence[bytes]) -> bytes:
-    """Join pictures' bytes to an animated GIF that stays on the last one for a while."""
+    """Join pictures' bytes to an animated GIF that stays on the last one for a while.
+
+    All are as large as the largest: coarse to fine, the first ones are small.
+    """
     pictures = [Image.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    largest = max((picture.size for picture in pictures), key=math.prod)
+    pictures = [picture.resize(largest) for picture in pictures]
     file = io.BytesIO()
     pictures[0].save(
         file,
@@ -128,25 +138,67 @@ def code(settings: Mapping) -> str:
 
     Args:
         settings: "photo", "painting", "size", "network", "content_layer", "style_layers", "start",
-            "seed", "evaluations" and "parts", each with the weights and "iterations".
+            "seed", "evaluations" and "parts", each with the weights and "iterations", and maybe
+            "scales"; and what `Advanced.settings` tells.
     """
-    size, lines = settings["size"], ["from nstlib import data, images, recipes", ""]
-    lines += [f"{name} = {_loaded(settings[name], size)}" for name in ("photo", "painting")]
-    shared = {
-        "network": settings["network"],
-        "content_layer": settings["content_layer"],
-        "style_layers": settings["style_layers"],
-        "seed": settings["seed"],
-        "evaluations": settings["evaluations"],
-    }
-    start = repr(settings["start"])
+    names = ("network", "content_layer", "style_layers", "seed", "evaluations")
+    shared = {name: repr(settings[name]) for name in names}
+    if "colors" in settings:
+        shared["colors"] = repr(settings["colors"])
+    if "share" in settings:
+        shared["style_shares"] = repr(style_shares(settings["share"]))
+    if "mask" in settings:
+        shared["masks"] = "[None, mask]"
+    style = "[painting, second]" if "second" in settings else "painting"
+    lines, start = [*_imports(settings), "", *_pictures(settings)], repr(settings["start"])
     for part in settings["parts"]:
-        options = {**shared, **part}
-        lines += ["result = recipes.transfer(", "    photo,", "    painting,"]
-        lines += [f"    {name}={value!r}," for name, value in options.items()]
-        lines += [f"    start={start},", ")"]
+        options = {**shared, **{name: repr(value) for name, value in part.items()}, "start": start}
+        lines += _cut_short(style, options, part) if _is_cut(part) else _whole(style, options)
         start = "result.image"
     return "\n".join([*lines, "images.to_picture(result.image)"])
+
+
+def _imports(settings: Mapping) -> list[str]:
+    modules = ["import base64"] if "mask" in settings else []
+    modules += ["from itertools import islice"] if any(map(_is_cut, settings["parts"])) else []
+    names = "data, images, masks, recipes" if "mask" in settings else "data, images, recipes"
+    return [*modules, *([""] if modules else []), f"from nstlib import {names}"]
+
+
+def _pictures(settings: Mapping) -> list[str]:
+    sizes = {"photo": settings["size"]}
+    for name in ("painting", "second"):
+        if name in settings:
+            sizes[name] = settings.get("style_size", settings["size"])
+    lines = [f"{name} = {_loaded(settings[name], size)}" for name, size in sizes.items()]
+    if "mask" in settings:
+        drawn = textwrap.wrap(settings["mask"], LINE)
+        soft = f"masks.soften(masks.load_mask(base64.b64decode(drawn)), {settings['size'] / SOFT})"
+        lines += ['drawn = """', *drawn, '"""', f"mask = {soft}"]
+    return lines
+
+
+def _whole(style: str, options: Mapping) -> list[str]:
+    return ["result = recipes.transfer(", *_arguments(style, options), ")"]
+
+
+def _cut_short(style: str, options: Mapping, part: Mapping) -> list[str]:
+    """Write a run that ended before its last size: of its iterations, those that were made."""
+    counts = part["iterations"]
+    planned = [*counts, *[1] * (len(part["scales"]) - len(counts))]
+    lines = _arguments(style, {**options, "iterations": planned})
+    taken = f"result = list(islice(run, {1 + sum(counts)}))[-1]  # its start counts too"
+    return ["run = recipes.iterate_transfer(", *lines, ")", taken]
+
+
+def _arguments(style: str, options: Mapping) -> list[str]:
+    named = [f"{name}={value}" for name, value in options.items()]
+    return [f"    {argument}," for argument in ("photo", style, *named)]
+
+
+def _is_cut(part: Mapping) -> bool:
+    """Whether a part ended before it reached the last of its sizes."""
+    return "scales" in part and len(part["iterations"]) < len(part["scales"])
 
 
 def _loaded(source: str, size: int) -> str:

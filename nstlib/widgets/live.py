@@ -31,6 +31,7 @@ class LiveRun:
             iterations that were made with them.
         image: the latest run's last image, (1, 3, H, W).
         frames: the picture's bytes at every iteration of the latest run.
+        costs: of each iteration of a whole run, for the time left; empty where all cost the same.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class LiveRun:
         self._iterations, self.on_end = iterations, []
         self.history: list[dict[str, float]] = []
         self.parts: list[tuple[dict, int]] = []
+        self.costs: Sequence[float] = []
+        self._sizes: list[int] = []  # iterations after which the picture's size was another
         self.image, self.frames, self._thread = preview, [], None
         self._stop, self._pause = threading.Event(), threading.Event()
         self._build(preview)
@@ -140,7 +143,7 @@ class LiveRun:
 
     def _work(self) -> None:
         self.status.say("Preparing ...")
-        self.history, self.parts, self.frames = [], [], []
+        self.history, self.parts, self.frames, self._sizes = [], [], [], []
         try:
             outcome = self._run()
         except Exception as error:  # a thread's traceback would be shown nowhere
@@ -181,6 +184,8 @@ class LiveRun:
     def _take(self, iteration: Iteration) -> None:
         values, count = self.parts[-1]
         self.parts[-1] = values, count + (1 if self.history else 0)
+        if self.history and iteration.image.shape != self.image.shape:
+            self._sizes.append(len(self.history) - 1)
         self.history.append(iteration.losses)
         self.image = iteration.image
         self.frames.append(picture_bytes(iteration.image))
@@ -192,7 +197,8 @@ class LiveRun:
         done = len(self.history) - 1
         left = ""
         if self._iterations and done:
-            left = f", about {seconds / done * (self._iterations - done):.0f} s left"
+            costs = self.costs or [1] * self._iterations
+            left = f", about {seconds * sum(costs[done:]) / sum(costs[:done]):.0f} s left"
         self.status.say(f"Running: {self._summary()}{left}")
         self.curve.show(self.history, self._changes())
 
@@ -205,9 +211,10 @@ class LiveRun:
         return self._iterations is not None and len(self.history) > self._iterations
 
     def _changes(self) -> list[int]:
-        """Number the iterations after which a live control was moved."""
+        """Number the iterations after which a live control was moved or the size changed."""
         counts = [count for _, count in self.parts[:-1]]
-        return [sum(counts[: place + 1]) for place in range(len(counts))]
+        moved = [sum(counts[: place + 1]) for place in range(len(counts))]
+        return sorted({*moved, *self._sizes})
 
     def _summary(self) -> str:
         return f"iteration {len(self.history) - 1}, loss {sum(self.history[-1].values()):.3g}"

@@ -158,6 +158,8 @@ class PicturePicker:
     Attributes:
         value: the choice: a built-in name, a path, or an upload's bytes.
         name: of the choice, to show.
+        source: of the choice, for settings and code; an upload's name is never taken for a built-in
+            picture's.
         panel: the widget to display.
     """
 
@@ -186,9 +188,15 @@ class PicturePicker:
         )
         self._tell(self.image())
 
-    def image(self) -> Tensor:
-        """Load the chosen picture, (1, 3, H, W)."""
-        return _load(self.value, self.size)
+    @property
+    def source(self) -> str:
+        if isinstance(self.value, str):
+            return self.value
+        return f"./{self.name}" if self.name in data.names() else self.name
+
+    def image(self, size: int | None = None) -> Tensor:
+        """Load the chosen picture, (1, 3, H, W), its longer side `size` px instead of the usual."""
+        return _load(self.value, size or self.size)
 
     def on_change(self, call) -> None:
         """Call `call()` whenever another picture was chosen."""

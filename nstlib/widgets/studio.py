@@ -7,13 +7,15 @@ from collections.abc import Iterator
 import ipywidgets
 from torch import Tensor
 
-from nstlib import data, recipes, synthesis
+from nstlib import data, recipes
 from nstlib.features import FeatureNetwork, load_network
 from nstlib.synthesis import Iteration
+from nstlib.widgets import advanced
 from nstlib.widgets.basics import WIDE, choice
 from nstlib.widgets.compare import Compare
 from nstlib.widgets.keep import VERSION, Keep
 from nstlib.widgets.live import LiveRun
+from nstlib.widgets.parts import Part, plan, plan_rest
 from nstlib.widgets.pickers import LayerPicker, PicturePicker
 from nstlib.widgets.weights import WeightSliders
 
@@ -28,6 +30,7 @@ class Studio:
         layers: LayerPicker.
         weights: WeightSliders, which act during a run.
         start, seed: where the run starts.
+        advanced: Advanced, which counts from the next run on.
         live: LiveRun.
         compare: Compare of the photo and the result.
         keep: Keep.
@@ -60,6 +63,7 @@ class Studio:
             content=recipes.default_layers(self.network).content,
             style=recipes.default_layers(self.network).style,
         )
+        self.advanced = advanced.Advanced(self.photo.image(), size=size)
         self.weights = WeightSliders(self._balanced(), self.layers.style)
         self.start = choice("start", list(recipes.STARTS), "content")
         self.seed = ipywidgets.BoundedIntText(
@@ -74,8 +78,9 @@ class Studio:
             live=["weights"],
             iterations=iterations,
         )
-        self._settings: dict | None = None
-        self._pictures: tuple[Tensor, Tensor] | None = None  # of the latest run
+        self._settings: dict | None = None  # of the latest run, as all below
+        self._pictures: tuple[Tensor, list[Tensor]] | None = None  # the photo and the paintings
+        self._options, self._parts = {}, []
         self._connect()
         self._lay_out()
         next(self._begin(self.weights.value, None))  # torch loads its optimisers now, not at Run
@@ -84,6 +89,7 @@ class Studio:
         self.photo.on_change(self._new_photo)
         self.painting.on_change(self._rebalance)
         self.layers.drawing.observe(lambda _: self._rebalance(), ["style_layers", "content_layer"])
+        self.advanced.on_change(self._rebalance)
         self.live.on_end.append(self._ended)
         self.compare.show(self.photo.image(), self.photo.image())
 
@@ -91,7 +97,8 @@ class Studio:
         box = ipywidgets.VBox
         pickers = box([_title("1. Pictures"), self.photo.panel, self.painting.panel])
         layers = box([_title("2. Layers"), self.layers.panel])
-        run = box([_title("3. Weights and run"), self.start, self.seed, self.live.panel])
+        controls = [self.start, self.seed, self.advanced.panel]
+        run = box([_title("3. Weights and run"), *controls, self.live.panel])
         result = box([_title("4. Compare and keep"), self.compare, self.keep.panel])
         self.panel = box([pickers, layers, run, result], layout={"max_width": "1080px"})
 
@@ -107,10 +114,11 @@ class Studio:
 
     def settings(self) -> dict:
         """Tell what is chosen now, as it can be kept and loaded again."""
-        chosen = {name: _described(getattr(self, name)) for name in ("photo", "painting")}
+        planned = self._planned()
         return {
             "version": VERSION,
-            **chosen,
+            "photo": self.photo.source,
+            "painting": self.painting.source,
             "size": self.size,
             "network": self.network.name,
             "content_layer": self.layers.content,
@@ -118,7 +126,8 @@ class Studio:
             "start": self.start.value,
             "seed": self.seed.value,
             "evaluations": EVALUATIONS,
-            "parts": [{**self.weights.value, "iterations": self.iterations}],
+            **self.advanced.settings(),
+            "parts": [Part(self.weights.value, planned, planned).settings()],
         }
 
     def load(self, settings: dict) -> bool:
@@ -138,6 +147,7 @@ class Studio:
         self.layers.drawing.content_layer = settings["content_layer"]
         self.layers.drawing.style_layers = settings["style_layers"]
         self.start.value, self.seed.value = settings["start"], settings["seed"]
+        self.advanced.restore(settings)
         self.weights.restore(settings["parts"][0])
         return self.settings() == settings
 
@@ -148,7 +158,8 @@ class Studio:
             raise ValueError(f"they are for the network {settings['network']!r}")
         style = settings["style_layers"]
         missing = {settings["content_layer"], *style} - {*self.network.layers}
-        missing |= {settings["photo"], settings["painting"]} - {*data.names()}
+        pictures = {settings["photo"], settings["painting"]}
+        missing |= (pictures | {settings.get("second", settings["painting"])}) - {*data.names()}
         missing |= {settings["start"]} - {*recipes.STARTS}
         if missing:
             raise ValueError(f"not here: {', '.join(sorted(map(str, missing)))}")
@@ -161,6 +172,7 @@ class Studio:
         numbers = [settings["seed"], weights["content_weight"], weights["tv_weight"], *shares]
         if not all(isinstance(value, int | float) and 0 <= value < math.inf for value in numbers):
             raise ValueError("the seed or a weight is not a number, 0 or more")
+        advanced.check(settings)
 
     def _begin(self, weights: dict, image: Tensor | None) -> Iterator[Iteration]:
         """Start a part of a run: the first one, or one that goes on from an image."""
@@ -168,26 +180,38 @@ class Studio:
             self.keep.ready(False)
             if not self.layers.style or not self.layers.content:
                 raise ValueError("choose a layer for content and at least one for style")
-            self._settings = self.settings()
-            self._pictures = self.photo.image(), self.painting.image()
-        start, objective = recipes.transfer_objective(
+            self._remember()
+        planned = self._planned()
+        if image is not None:
+            planned = plan_rest(self._parts[0].planned, self._parts, image)
+        part = Part(weights, planned)
+        self._parts.append(part)
+        run = recipes.iterate_transfer(
             *self._pictures,
             network=self.network,
             content_layer=self._settings["content_layer"],
             style_layers=self._settings["style_layers"],
             start=self._settings["start"] if image is None else image,
             seed=self._settings["seed"],
+            evaluations=EVALUATIONS,
+            scales=list(planned),
+            iterations=list(planned.values()),
+            **self._options,
             **weights,
         )
-        return synthesis.iterate(
-            start, objective, iterations=self.iterations, evaluations=EVALUATIONS
-        )
+        return part.counted(run)
+
+    def _remember(self) -> None:
+        """Keep what is chosen at the beginning of a run: later changes count for the next one."""
+        self._settings, self._parts = self.settings(), []
+        self._pictures = self.photo.image(), self.advanced.styles(self.painting)
+        self._options = advanced.options(self._settings)
+        planned = self._planned().items()
+        self.live.costs = [size**2 for size, count in planned for _ in range(count)]
 
     def _ended(self) -> None:
         """Show and offer what the run made."""
-        parts = [
-            {**values["weights"], "iterations": count} for values, count in self.live.parts if count
-        ]
+        parts = [part.settings() for part in self._parts if part.made]
         if parts:
             self._settings["parts"] = parts
             self.compare.show(self._pictures[0], self.live.image)
@@ -199,29 +223,30 @@ class Studio:
 
     def _new_photo(self) -> None:
         self.layers.look_at(self.photo.image())
+        self.advanced.look_at(self.photo.image())
         self._rebalance()
 
     def _rebalance(self) -> None:
-        """Fit the weights to the pictures and layers; a run keeps those that it began with."""
+        """Fit the weights to what is compared; a run keeps those that it began with."""
         if self.layers.style and self.layers.content and not self.live.running:
             self.weights.set_layers(self.layers.style)
-            self.weights.set_balanced(self._balanced())
+            try:
+                self.weights.set_balanced(self._balanced())
+            except ValueError as error:  # such as a mask that is too small for a layer
+                self.advanced.say(f"This cannot be run: {error}.")
 
     def _balanced(self) -> dict[str, float]:
         return recipes.balanced_weights(
             self.photo.image(),
-            self.painting.image(),
+            self.advanced.styles(self.painting),
             content_layer=self.layers.content,
             style_layers=self.layers.style,
             network=self.network,
+            **advanced.options({"size": self.size, **self.advanced.settings()}),
         )
 
-
-def _described(picker: PicturePicker) -> str:
-    """Name a picture; an upload's name is never taken for a built-in picture's."""
-    if isinstance(picker.value, str):
-        return picker.value
-    return f"./{picker.name}" if picker.name in data.names() else picker.name
+    def _planned(self) -> dict[int, int]:
+        return plan(self.advanced.sizes(), self.iterations)
 
 
 def _title(text: str) -> ipywidgets.HTML:
