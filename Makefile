@@ -36,6 +36,7 @@ benchmark: .venv/ready  ## measure the figures of the README
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.networks
+	$(BIN)/python -m benchmarks.scales
 
 wheel: .venv/ready  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -9,13 +9,14 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.pocket import SHEET_STYLE_WEIGHT, optimum
-from nstlib import data, images, recipes
+from nstlib import data, images, masks, recipes
 from nstlib.features import load_network
 from training.teachers import load_teacher
 
 FOLDER = Path(__file__).parent / "figures"
 GALLERY = ("swirling_night", "stained_glass", "woodcut_wave")
 SIZE = 300  # px, longer side of every picture before it is put in its row
+CUP = [(84, 12), (84, 40), (60, 30), (60, 80), (140, 80)]  # px at a width of 192, as in chapter 4
 GAP = 8  # px of white between two pictures
 
 
@@ -52,9 +53,38 @@ def main():
     }
     for name, sheet in sheets.items():
         sheet.save(FOLDER / f"{name}.jpg", quality=88)
+    draw_wishes()
     paintings = [crop_like(images.load_image(data.path(name)), photo) for name in GALLERY]
     rows = [row(*paintings, height=180), row(*painted.values(), height=180)]
     stack(rows).save(FOLDER / "gallery.jpg", quality=88)
+
+
+def draw_wishes():
+    """Head chapters 4 and 5: colours, places, a sketch, a layout."""
+
+    def load(name):
+        return images.load_image(data.path(name), size=SIZE)
+
+    cup, night, wave = load("coffee"), load("swirling_night"), load("woodcut_wave")
+    segments = masks.segment(cup, count=20)
+    points = [(x * SIZE // 192, y * SIZE // 192) for x, y in CUP]
+    place = masks.soften(masks.pick_segments(segments, points), 2)
+    cups = [
+        recipes.transfer(cup, night, size=SIZE, balance=True),
+        recipes.transfer(cup, night, size=SIZE, balance=True, colors="photo"),
+        recipes.transfer(cup, [wave, night], size=SIZE, masks=[place, None]),
+    ]
+    row(cup, *(painted.image for painted in cups), height=170).save(
+        FOLDER / "04_better.jpg", quality=88
+    )
+    bird, layout = load("bird_on_branch"), images.load_image(data.path("lake_layout"))
+    bird_painted = recipes.transfer(bird, load("stained_glass"), start="tint")
+    night_map = images.load_image(data.path("swirling_night_regions"))
+    regions = data.about("swirling_night_regions")["regions"]
+    lake = recipes.paint_regions(layout, night, night_map, regions, size=SIZE)
+    row(bird, bird_painted.image, layout, lake.image, height=190).save(
+        FOLDER / "05_sketch.jpg", quality=88
+    )
 
 
 def draw_teacher_beside_pocket(teacher):
