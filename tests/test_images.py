@@ -427,6 +427,34 @@ def test_blur_smooths_each_channel_by_itself():
     assert torch.corrcoef(channels)[0, 1].abs() < 0.5
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_blurred_point_is_a_bell_of_the_width_asked_for(channels):
+    image = torch.zeros(1, channels, 41, 41)
+    image[..., 20, 20] = 1
+    blurred = images.blur_image(image, 3.0)
+    assert blurred.shape == image.shape
+    assert blurred.dtype == torch.float32
+    places = torch.arange(41) - 20.0
+    for side in (2, 3):
+        profile = blurred[0, 0].sum(side - 2)
+        assert profile.sum().item() == pytest.approx(1, abs=1e-4)
+        assert (profile * places**2).sum().sqrt().item() == pytest.approx(3.0, rel=0.02)
+
+
+def test_blur_keeps_a_constant_image_and_the_callers_one():
+    flat = torch.full((1, 3, 12, 9), 0.3)
+    torch.testing.assert_close(images.blur_image(flat, 4.0), flat)
+    image = torch.rand(1, 3, 12, 9, generator=torch.Generator().manual_seed(0))
+    before = image.clone()
+    assert not torch.equal(images.blur_image(image, 2.0), image)
+    assert torch.equal(image, before)
+
+
+def test_blur_of_nothing_changes_nothing():
+    image = torch.rand(1, 3, 12, 9, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(images.blur_image(image, 0.0), image)
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "BMP"])
 def test_a_file_cut_anywhere_is_a_picture_or_is_named(form):
     file = io.BytesIO()

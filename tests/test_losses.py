@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -60,6 +61,84 @@ def test_gram_matrix_is_independent_of_the_image_size():
 def test_gram_matrix_refuses_features_without_batch():
     with pytest.raises(ValueError, match=r"\(B, C, H, W\).*\(4, 5, 6\)"):
         gram_matrix(torch.zeros(4, 5, 6))
+
+
+def guide(*sides: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(1, 1, *sides, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("value", [1.0, 0.3])
+def test_a_guide_that_lets_everything_in_alike_changes_nothing(value):
+    features = doubles(2, 4, 5, 6)
+    guided = gram_matrix(features, torch.full((1, 1, 5, 6), value, dtype=torch.float64))
+    torch.testing.assert_close(guided, gram_matrix(features), rtol=1e-12, atol=1e-15)
+
+
+def test_a_guide_of_zeros_and_ones_selects_positions():
+    features, chosen = doubles(1, 4, 5, 6), guide(5, 6) > 0.6
+    inside = features[0].flatten(1).numpy()[:, chosen.flatten().numpy()]
+    expected = inside @ inside.T / inside.size
+    found = gram_matrix(features, chosen.double())[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_guided_gram_matrix_weighs_positions_by_the_guide():
+    features, weights = doubles(2, 3, 4, 5), guide(4, 5)
+    expected = torch.einsum("bchw,bdhw,hw->bcd", features, features, weights[0, 0])
+    expected = expected / (3 * weights.sum())
+    torch.testing.assert_close(gram_matrix(features, weights), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_what_lies_outside_the_guide_does_not_count():
+    features, weights = doubles(1, 3, 4, 6), guide(4, 6)
+    weights[..., 3:] = 0
+    other = torch.cat([features[..., :3], 100 * features[..., 3:]], 3)
+    assert torch.equal(gram_matrix(other, weights), gram_matrix(features, weights))
+
+
+def test_a_guide_pulls_only_where_it_lets_in():
+    features, weights = trainable(1, 3, 4, 6), guide(4, 6)
+    weights[..., 3:] = 0
+    gram_matrix(features, weights).square().sum().backward()
+    assert features.grad[..., 3:].abs().max() == 0
+    assert features.grad[..., :3].abs().min() > 0
+
+
+def test_gradient_of_the_guided_gram_matrix_matches_finite_differences():
+    weights = guide(3, 4)
+    weights[..., 0, 0] = 0
+    assert torch.autograd.gradcheck(lambda x: gram_matrix(x, weights), trainable(2, 3, 3, 4))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4, 6), (5, 6), (1, 3, 5, 6), (2, 1, 5, 6)])
+def test_gram_matrix_refuses_a_guide_of_another_size(shape):
+    with pytest.raises(ValueError, match=r"the guide.*does not fit.*scale the mask"):
+        gram_matrix(doubles(2, 3, 5, 6), torch.ones(shape))
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_gram_matrix_refuses_a_guide_that_lets_nothing_in(value):
+    with pytest.raises(ValueError, match="let something in"):
+        gram_matrix(doubles(1, 3, 5, 6), torch.full((1, 1, 5, 6), value))
+
+
+def test_style_loss_guides_the_layers_that_have_a_guide():
+    features = {"a": doubles(1, 2, 3, 4), "b": doubles(1, 2, 2, 2, seed=1)}
+    targets = {"a": gram_matrix(doubles(1, 2, 3, 3)), "b": gram_matrix(doubles(1, 2, 3, 3))}
+    guided = style_loss(features, targets, None, {"a": guide(3, 4)})
+    difference = gram_matrix(features["a"], guide(3, 4)) - targets["a"]
+    rest = style_loss(features, {"b": targets["b"]})
+    torch.testing.assert_close(guided, difference.square().mean() + rest)
+
+
+def test_gradient_of_the_guided_style_loss_matches_finite_differences():
+    targets = {"a": gram_matrix(doubles(1, 2, 3, 4, seed=2))}
+
+    def loss(features):
+        return style_loss({"a": features}, targets, None, {"a": guide(3, 4)})
+
+    assert torch.autograd.gradcheck(loss, trainable(1, 2, 3, 4))
 
 
 def test_style_loss_by_hand():

@@ -78,13 +78,17 @@ def transfer(
     counts = _per_scale(iterations, len(stages))
     start, results = options.get("start", "content"), []
     for stage, count in zip(stages, counts, strict=True):
-        begin, objective = transfer_objective(**stage, start=start)
         run = {"iterations": count, "evaluations": evaluations, "optimizer": optimizer}
-        result = optimize_image(begin, objective, **run, progress=progress)
-        results.append(result)
-        if result.stop_reason not in ("finished", "converged"):
+        try:
+            begin, objective = transfer_objective(**stage, start=start)
+            results.append(optimize_image(begin, objective, **run, progress=progress))
+        except (KeyboardInterrupt, FloatingPointError) as error:
+            if not results:
+                raise
+            results[-1].stop_reason = str(error) or "interrupted"  # between two scales
+        if results[-1].stop_reason not in ("finished", "converged"):
             break
-        start = result.image
+        start = results[-1].image
     result = results[0] if len(stages) == 1 else _join(results, stages[-1]["content"])
     if options.get("colors") == "photo":
         _recolor(result, defaults.open_image(stages[-1]["content"], stages[-1].get("size", 256)))

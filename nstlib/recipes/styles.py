@@ -68,6 +68,7 @@ def plan_regions(
     return [
         Region(gram, _guides(mask, sides, f"mask {number}", network), float(mask.mean()))
         for number, (gram, mask) in enumerate(zip(grams, divided, strict=True), 1)
+        if shares[number - 1] > 0
     ]
 
 
