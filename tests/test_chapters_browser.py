@@ -1,4 +1,4 @@
-"""Chapters 1 to 3 from top to bottom in a real browser, and each panel's controls pressed once."""
+"""Chapters 1 to 5 from top to bottom in a real browser, and each panel's controls pressed once."""
 
 import shutil
 from pathlib import Path
@@ -15,6 +15,8 @@ RADIOS = {  # what is chosen in each chapter's panel before the run
     "01_content_reconstruction": ["block2_conv1 for content"],
     "02_style_reconstruction": ["The Red Sun in the Wave's Hollow"],
     "03_style_transfer": ["A cup of coffee", "Poppy Meadow at Noon"],
+    "04_better_transfers": ["Poppy Meadow at Noon", "fill"],
+    "05_sketch_to_painting": ["eraser", "meadow"],
 }
 
 
@@ -38,11 +40,11 @@ def test_a_chapter_runs_from_top_to_bottom_and_its_panel_works(chapter):
     page, name = chapter
     notebook = page.locator(".jp-Notebook")
     run, pause, stop = (
-        notebook.get_by_role("button", name=n, exact=True) for n in ("Run", "Pause", "Stop")
+        notebook.get_by_role("button", name=n, exact=True).last for n in ("Run", "Pause", "Stop")
     )
     run.wait_for()
     for title in RADIOS[name]:
-        radio = notebook.get_by_role("radio", name=title)
+        radio = notebook.get_by_role("radio", name=title).last
         radio.check()
         assert radio.is_checked()
     before = page.evaluate("[...document.querySelectorAll('img.nst-picture')].at(-1).src")
