@@ -40,7 +40,7 @@ FADED = 0.4  # share of the traced picture in what is seen of it
 NEAR = 24  # of 255; a scanned paper's colour varies by less
 FLAT = 32  # colours; a picture of no more is a map, and stays one
 ALIKE = 48  # of 255; papers that differ by less are both called paper
-HOW = "Draw with the mouse or a finger. With the keyboard, load a sketch from the menu below."
+HOW = "Draw with the mouse or a finger. With the keyboard, choose a drawing from the menu."
 NO_CHOICE = "choose one"
 
 
