@@ -52,6 +52,33 @@ def _style(options: argparse.Namespace) -> int:
     return _report(result, options)
 
 
+def _paint(options: argparse.Namespace) -> int:
+    """Paint a photo, a folder of frames or an animated GIF in one pass each."""
+    import time
+
+    from tqdm import tqdm
+
+    from nstlib import clips, feedforward, images
+
+    painter, path = feedforward.load_painter(options.net), Path(options.photo)
+    if path.is_dir() or path.suffix.lower() == ".gif":
+        clip = clips.open_clip(path, size=options.size)
+        output = clips.check_output(options.output or "painted.gif", clip)
+        bar = tqdm(clip.frames, total=clip.count, unit="frame")
+        clips.save_clip((feedforward.paint(painter, frame) for frame in bar), clip, output)
+        print(f"{output}: {clip.count} frames")
+        return 0
+    output = options.output or Path("painted.png")
+    images.picture_format(output)
+    photo = images.load_image(_picture(options.photo), size=options.size)
+    begun = time.perf_counter()
+    painted = feedforward.paint(painter, photo)
+    seconds = time.perf_counter() - begun
+    height, width = painted.shape[2:]
+    print(f"{images.save_image(painted, output)} ({width}x{height} px) in {seconds:.2f} s")
+    return 0
+
+
 def _list_weights(options: argparse.Namespace) -> int:
     from nstlib import checkpoints, pretrained
 
@@ -168,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     for command, (function, size) in runs.items():
         command.set_defaults(command=function)
         _add_shared(command, size)
+    _add_paint(commands)
     _add_weights(commands)
     return parser
 
@@ -186,6 +214,15 @@ def _add_wishes(add) -> None:
     add("--match-colors", const="match", help="give the painting the photo's colours", **colors)
     add("--style-size", type=int, metavar="PX", help="paintings' longer side: smaller strokes")
     add("--scales", type=int, nargs="+", metavar="PX", help="coarse to fine, such as 128 256 512")
+
+
+def _add_paint(commands) -> None:
+    paint = commands.add_parser("paint", help="paint in one pass with a trained network")
+    paint.add_argument("photo", metavar="PHOTO", help="or a folder of frames, or an animated GIF")
+    paint.add_argument("--net", required=True, metavar="FILE", help="file of a trained network")
+    paint.add_argument("--size", type=int, help="longer side in px; default: as it is")
+    paint.add_argument("-o", "--output", type=Path, metavar="FILE", help="or a folder of frames")
+    paint.set_defaults(command=_paint)
 
 
 def _add_weights(commands) -> None:

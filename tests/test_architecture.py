@@ -28,6 +28,9 @@ MAY_IMPORT = {
     "synthesis": set(),
     "colors": {"images"},
     "masks": {"images"},
+    "crops": {"images"},
+    "clips": {"images"},
+    "feedforward": {"crops", "data", "features", "images", "losses"},
     "recipes": {"features", "losses", "synthesis", "images", "colors", "masks"},
     "plots": {"images"},
     "widgets": {
@@ -41,7 +44,16 @@ MAY_IMPORT = {
         "recipes",
         "plots",
     },
-    "__main__": {"checkpoints", "data", "features", "images", "pretrained", "recipes"},
+    "__main__": {
+        "checkpoints",
+        "clips",
+        "data",
+        "features",
+        "feedforward",
+        "images",
+        "pretrained",
+        "recipes",
+    },
 }
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "build": "python-build"}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nstlib import data, images, recipes, synthesis
+from nstlib import clips, data, feedforward, images, recipes, synthesis
 from nstlib.__main__ import main
 
 SHORT = ["--size", "48", "--iterations", "1"]
@@ -301,3 +301,97 @@ def test_a_wish_that_cannot_be_met_is_one_clear_line(tmp_path, capsys, arguments
     error = capsys.readouterr().err
     assert words in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def painter(tmp_path):
+    network = feedforward.new_network(widths=(4, 6, 8), blocks=1)
+    return str(feedforward.save_network(network, tmp_path / "net.safetensors"))
+
+
+@pytest.fixture
+def film(tmp_path):
+    frames = [Image.effect_noise((24, 18), 60) for _ in range(3)]
+    options = {"save_all": True, "append_images": frames[1:], "duration": [50, 120, 200]}
+    frames[0].save(tmp_path / "film.gif", **options)
+    return str(tmp_path / "film.gif")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "shape"), [([], (300, 451)), (["--size", "64"], (43, 64)), (["--size", "2"], (1, 2))]
+)
+def test_a_photo_is_painted_in_one_pass(tmp_path, capsys, painter, wishes, shape):
+    output = tmp_path / "result.png"
+    assert main(["paint", "chelsea", "--net", painter, *wishes, "-o", str(output)]) == 0
+    assert f"{output} ({shape[1]}x{shape[0]} px) in " in capsys.readouterr().out
+    size = int(wishes[1]) if wishes else None
+    photo = images.load_image(data.path("chelsea"), size=size)
+    wanted = feedforward.paint(feedforward.load_painter(painter), photo)
+    written = images.load_image(output)
+    assert written.shape == (1, 3, *shape)
+    assert (written - wanted).abs().max() < 0.6 / 255
+
+
+def test_a_tiny_photo_keeps_its_size(tmp_path, painter):
+    photo, output = tmp_path / "tiny.png", tmp_path / "result.jpg"
+    Image.effect_noise((3, 2), 60).save(photo)
+    assert main(["paint", str(photo), "--net", painter, "-o", str(output)]) == 0
+    assert images.load_image(output).shape == (1, 3, 2, 3)
+
+
+def test_a_folder_of_frames_is_painted_into_a_folder(tmp_path, capsys, painter):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for name in ("b.png", "a.jpg"):
+        Image.effect_noise((24, 18), 60).save(frames / name)
+    output = tmp_path / "painted"
+    assert main(["paint", str(frames), "--net", painter, "--size", "16", "-o", str(output)]) == 0
+    assert f"{output}: 2 frames" in capsys.readouterr().out
+    assert sorted(os.listdir(output)) == ["a.png", "b.png"]
+    assert images.load_image(output / "a.png").shape == (1, 3, 12, 16)
+    assert sorted(os.listdir(frames)) == ["a.jpg", "b.png"]
+
+
+@pytest.mark.parametrize("name", ["painted.gif", "painted"])
+def test_a_gif_is_painted_frame_by_frame(tmp_path, capsys, painter, film, name):
+    assert main(["paint", film, "--net", painter, "-o", str(tmp_path / name)]) == 0
+    assert f"{name}: 3 frames" in capsys.readouterr().out
+    clip = clips.open_clip(tmp_path / name)
+    assert clip.count == 3
+    assert clip.milliseconds == ([50, 120, 200] if name.endswith("gif") else [80] * 3)
+    assert {frame.shape for frame in clip.frames} == {(1, 3, 18, 24)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chelsea", "--net", "gone"], "no trained network 'gone'; give a file"),
+        (["gone.jpg"], "no file 'gone.jpg'"),
+        (["gone.gif"], "no file 'gone.gif'"),
+        (["chelsea", "--size", "0"], "size is 0"),
+        (["chelsea", "-o", "result.xyz"], ".png or .jpg"),
+        (["chelsea", "-o", "gone/result.png"], "no folder 'gone'"),
+        (["empty"], "no pictures in the folder 'empty'"),
+    ],
+)
+def test_what_cannot_be_painted_is_one_clear_line(
+    tmp_path, capsys, monkeypatch, painter, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    before = sorted(os.listdir())
+    monkeypatch.setattr(feedforward, "paint", lambda *args: pytest.fail("painted in vain"))
+    net = [] if "--net" in arguments else ["--net", painter]
+    assert main(["paint", *arguments, *net]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nstlib: ")
+    assert words in error
+    assert error.count("\n") == 1
+    assert sorted(os.listdir()) == before
+
+
+def test_a_damaged_network_is_one_clear_line(tmp_path, capsys, painter):
+    with open(painter, "r+b") as file:
+        file.truncate(2000)
+    assert main(["paint", "chelsea", "--net", painter, "-o", str(tmp_path / "x.png")]) == 2
+    assert "net.safetensors' is no network" in capsys.readouterr().err

@@ -1,0 +1,19 @@
+"""A network that paints in one pass: its shape, its training, its files."""
+
+from nstlib.feedforward.files import export_onnx, load_painter, save_network
+from nstlib.feedforward.network import StyleNet, blend_networks, new_network, paint
+from nstlib.feedforward.training import Perception, Training, TrainingStep, train
+
+__all__ = [
+    "Perception",
+    "StyleNet",
+    "Training",
+    "TrainingStep",
+    "blend_networks",
+    "export_onnx",
+    "load_painter",
+    "new_network",
+    "paint",
+    "save_network",
+    "train",
+]
