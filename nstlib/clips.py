@@ -8,6 +8,7 @@ from PIL import Image, ImageSequence
 from torch import Tensor
 
 from nstlib import images
+from nstlib.writing import write_whole
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 MILLISECONDS = 80  # of a frame, where a clip does not say
@@ -83,8 +84,8 @@ def save_clip(frames: Iterable[Tensor], clip: Clip, path: str | Path) -> Path:
         return path
     pictures = [images.to_picture(frame) for frame in frames]
     options = {"duration": clip.milliseconds, "loop": 0}
-    pictures[0].save(path, "GIF", save_all=True, append_images=pictures[1:], **options)
-    return path
+    options |= {"save_all": True, "append_images": pictures[1:]}
+    return write_whole(path, lambda draft: pictures[0].save(draft, "GIF", **options))
 
 
 def check_output(path: str | Path, clip: Clip) -> Path:

@@ -3,7 +3,6 @@
 import io
 import os
 import struct
-import tempfile
 import warnings
 from numbers import Integral
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
+
+from nstlib.writing import write_whole
 
 MEAN = (0.48235, 0.45882, 0.40784)  # ImageNet's mean colour, the grey that noise starts around
 
@@ -141,16 +142,7 @@ def save_image(image: Tensor, path: str | Path) -> Path:
     """
     path = Path(path)
     picture, form = to_picture(image), picture_format(path)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            picture.save(file, form, quality=95)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    return path
+    return write_whole(path, lambda draft: picture.save(draft, form, quality=95))
 
 
 def picture_format(path: str | Path) -> str:

@@ -18,7 +18,8 @@ for file in FILES:
 MAY_IMPORT = {
     "downloads": set(),
     "data": {"downloads"},
-    "images": set(),
+    "writing": set(),
+    "images": {"writing"},
     "devices": set(),
     "checkpoints": set(),
     "pretrained": {"checkpoints", "downloads"},
@@ -29,8 +30,8 @@ MAY_IMPORT = {
     "colors": {"images"},
     "masks": {"images"},
     "crops": {"images"},
-    "clips": {"images"},
-    "feedforward": {"crops", "data", "features", "images", "losses"},
+    "clips": {"images", "writing"},
+    "feedforward": {"crops", "data", "features", "images", "losses", "writing"},
     "recipes": {"features", "losses", "synthesis", "images", "colors", "masks"},
     "plots": {"images"},
     "widgets": {

@@ -3,6 +3,7 @@ import os
 import random
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -320,7 +321,7 @@ def test_a_crash_while_saving_leaves_everything_as_it_was(tmp_path, monkeypatch,
         path.write_bytes(older)
 
     def save(self, file, *args, **kwargs):
-        file.write(b"half a file")
+        Path(file).write_bytes(b"half a file")
         raise crash
 
     monkeypatch.setattr(Image.Image, "save", save)

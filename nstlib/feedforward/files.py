@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nstlib.feedforward.network import StyleNet
+from nstlib.writing import write_whole
 
 VERSION = 1  # of checkpoints and of saved networks
 KEYS = {"settings", "steps", "painter", "optimizer", "schedule", "generator", "number", "seconds"}
@@ -19,7 +17,7 @@ KEYS = {"settings", "steps", "painter", "optimizer", "schedule", "generator", "n
 
 def write_checkpoint(path: str | Path, content: dict) -> Path:
     """Write a training's state; a crash never leaves half a file."""
-    return _replace(path, lambda draft: torch.save({"nstlib": VERSION, **content}, draft))
+    return write_whole(path, lambda draft: torch.save({"nstlib": VERSION, **content}, draft))
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -58,7 +56,7 @@ def save_network(network: StyleNet, path: str | Path, **about: str) -> Path:
     """
     tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
     metadata = {**about, "version": str(VERSION), "settings": json.dumps(network.settings)}
-    return _replace(path, lambda draft: save_file(tensors, draft, metadata=metadata))
+    return write_whole(path, lambda draft: save_file(tensors, draft, metadata=metadata))
 
 
 def load_painter(path: str | Path) -> StyleNet:
@@ -109,21 +107,4 @@ def export_onnx(network: StyleNet, path: str | Path) -> Path:
             verbose=False,
         )
 
-    return _replace(path, write)
-
-
-def _replace(path: str | Path, write: Callable[[str], object]) -> Path:
-    """Write a file so that a crash never leaves half of it."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        write(draft)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-    return path
+    return write_whole(path, write)
