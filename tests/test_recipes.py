@@ -12,11 +12,11 @@ from nstlib.features import load_network
 from nstlib.losses import gram_matrix, style_loss, total_variation
 from nstlib.recipes import scales
 from nstlib.recipes.balance import balance_terms, dry_run_image, pull
+from nstlib.recipes.comparison import Weights, choose_weights, compare
 from nstlib.recipes.defaults import CONTENT_PULL, TV_PULL
-from nstlib.recipes.transfer import Weights, choose_weights, compare
 
 # `recipes.transfer` is the function
-OBJECTIVES = importlib.import_module("nstlib.recipes.transfer")
+COMPARISON = importlib.import_module("nstlib.recipes.comparison")
 SCALES = importlib.import_module("nstlib.recipes.scales")
 
 RUN = {"iterations": 2, "evaluations": 4, "progress": False}
@@ -809,7 +809,7 @@ def shapes_of_stages(monkeypatch, *pictures, **options) -> list[tuple]:
 
     def record(content, style, *, start, **rest):
         found.append((content, start, *style))
-        return OBJECTIVES.transfer_objective(content, style, start=start, **rest)
+        return recipes.transfer_objective(content, style, start=start, **rest)
 
     monkeypatch.setattr(SCALES, "transfer_objective", record)
     recipes.transfer(*pictures, **{"iterations": 1, "evaluations": 1, "progress": False}, **options)
@@ -920,7 +920,7 @@ def stop_at(monkeypatch, evaluation: int) -> None:
             raise KeyboardInterrupt
         return total_variation(image)
 
-    monkeypatch.setattr(OBJECTIVES, "total_variation", variation)
+    monkeypatch.setattr(COMPARISON, "total_variation", variation)
 
 
 @pytest.mark.parametrize("choice", ["painting", "photo"])

@@ -10,9 +10,9 @@ from nstlib.recipes.defaults import (
     default_layers,
 )
 from nstlib.recipes.doodles import iterate_regions, paint_regions
+from nstlib.recipes.objective import transfer_objective
 from nstlib.recipes.reconstruction import reconstruct_content, reconstruct_style
 from nstlib.recipes.scales import iterate_transfer, transfer
-from nstlib.recipes.transfer import transfer_objective
 
 __all__ = [
     "CONTENT_WEIGHT",

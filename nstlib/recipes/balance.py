@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nstlib import images
 from nstlib.recipes import defaults
-from nstlib.recipes.transfer import Comparison, Weights, choose_weights, compare
+from nstlib.recipes.comparison import Comparison, Weights, choose_weights, compare
 
 TINY = 1e-12  # a gradient that counts as none
 

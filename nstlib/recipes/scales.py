@@ -11,7 +11,7 @@ from torch import Tensor
 from nstlib import images
 from nstlib.colors import keep_colors
 from nstlib.recipes import defaults
-from nstlib.recipes.transfer import transfer_objective
+from nstlib.recipes.objective import transfer_objective
 from nstlib.synthesis import Iteration, Result, iterate, optimize_image
 
 

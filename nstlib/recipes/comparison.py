@@ -1,4 +1,4 @@
-"""The objective of a transfer: content, style and total variation, each with its wishes."""
+"""What a generated image is compared with, and what each term of that counts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,6 @@ from nstlib.losses import content_loss, total_variation
 from nstlib.masks import load_mask
 from nstlib.recipes import defaults
 from nstlib.recipes.styles import Region, compare_regions, plan_regions
-from nstlib.synthesis import Objective
 
 
 @dataclass(frozen=True)
@@ -63,47 +62,6 @@ class Comparison:
         if weights.variation > 0:
             terms["total variation"] = weights.variation * total_variation(seen)
         return terms
-
-
-def transfer_objective(
-    content,
-    style,
-    *,
-    content_weight: float | None = None,
-    style_weight: float | None = None,
-    tv_weight: float | None = None,
-    style_weights: Sequence[float] | None = None,
-    balance: bool = False,
-    start: str | Tensor = "content",
-    seed: int = 0,
-    **compared,
-) -> tuple[Tensor, Objective]:
-    """Prepare what `transfer` runs at one size: its start and its objective, for `iterate`.
-
-    With `colors="photo"` the objective sees luminance only; `colors.keep_colors` then gives the
-    result its colours, as `transfer` and `iterate_transfer` do.
-
-    Args, Raises: as `transfer`, which the options are for.
-
-    Returns:
-        (start (1, 3, H, W), objective).
-    """
-    if not isinstance(start, Tensor):
-        defaults.check_choice("start", start, defaults.STARTS)
-    comparison = compare(content, style, **compared)
-    wanted = (content_weight, style_weight, tv_weight, style_weights)
-    if balance:
-        from nstlib.recipes.balance import balance_terms
-
-        weights = balance_terms(comparison, choose_weights(comparison, *wanted, pulls=True))
-    else:
-        weights = choose_weights(comparison, *wanted)
-
-    def objective(generated: Tensor) -> dict[str, Tensor]:
-        return comparison.terms(generated, weights)
-
-    photo, painting = comparison.photo, comparison.paintings[0]
-    return defaults.open_start(start, photo, painting, seed), objective
 
 
 def compare(
