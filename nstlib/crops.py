@@ -12,6 +12,8 @@ MOST = 2000  # pictures kept in memory
 KEPT = 1.6  # shorter side that is kept, over that of a crop
 ZOOM = 0.7  # least side of what is cut out, over that of a crop
 JITTER = 0.15  # how far brightness and each colour are moved
+FLAT = 0.01  # spread; normalising a flatter crop blows its gradient up
+TRIES = 20
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
@@ -45,7 +47,7 @@ class Crops:
 
     def batch(self, count: int, generator: torch.Generator) -> Tensor:
         """Cut `count` crops, (count, 3, size, size) in [0, 1]."""
-        return torch.cat([self._cut(generator) for _ in range(count)])
+        return torch.cat([self._cut_lively(generator) for _ in range(count)])
 
     def _read_folder(self, folder: Path) -> list[Tensor]:
         if not folder.is_dir():
@@ -70,6 +72,14 @@ class Crops:
         factor = KEPT * self.size / min(image.shape[2:])
         shape = tuple(max(self.size, round(side * factor)) for side in image.shape[2:])
         return (images.resize_image(image, shape)[0] * 255).round().to(torch.uint8)
+
+    def _cut_lively(self, generator: torch.Generator) -> Tensor:
+        """Cut again where there is nothing but a flat surface, as long as there is hope."""
+        for _ in range(TRIES):
+            crop = self._cut(generator)
+            if crop.std((2, 3), correction=0).amax() > FLAT:
+                break
+        return crop
 
     def _cut(self, generator: torch.Generator) -> Tensor:
         def between(low: float, high: float, count: int = 1) -> Tensor:

@@ -178,3 +178,12 @@ def test_a_picture_keeps_its_look():
     kept = Crops([ramp(64)], size=32).pictures[0][None] / 255
     small = images.resize_image(ramp(64), tuple(kept.shape[2:]))
     assert (kept - small).abs().max() < 1 / 255
+
+
+def test_flat_places_are_avoided_where_there_are_others():
+    half = torch.ones(1, 3, 32, 512)
+    half[..., 256:] = torch.rand(1, 3, 32, 256, generator=torch.Generator().manual_seed(0))
+    batch = Crops([half], size=16).batch(40, torch.Generator().manual_seed(0))
+    assert (batch.std((2, 3)).amax(1) > 0.01).all()
+    blank = Crops([torch.ones(1, 3, 32, 64)], size=16).batch(2, torch.Generator().manual_seed(0))
+    assert (blank.std((2, 3)) < 1e-6).all()  # a blank wall is all there is
