@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 THUMBNAIL = (48, 48)  # optimised pictures differ in their grain between processors
-PROGRESS = re.compile(r"\d+%\|.*iteration|^expected time: about \d+ s$")
+PROGRESS = re.compile(r"\d+%\|.*(iteration|step|frame)|^expected time: about \d+ s$")
 TOLERANCE = 0.05  # root mean square of thumbnails, of a range of 1
 
 

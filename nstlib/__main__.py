@@ -217,9 +217,10 @@ def _add_wishes(add) -> None:
 
 
 def _add_paint(commands) -> None:
+    built_in = ", ".join(data.painters())
     paint = commands.add_parser("paint", help="paint in one pass with a trained network")
     paint.add_argument("photo", metavar="PHOTO", help="or a folder of frames, or an animated GIF")
-    paint.add_argument("--net", required=True, metavar="FILE", help="file of a trained network")
+    paint.add_argument("--net", required=True, metavar="NAME", help=f"{built_in}, or a file")
     paint.add_argument("--size", type=int, help="longer side in px; default: as it is")
     paint.add_argument("-o", "--output", type=Path, metavar="FILE", help="or a folder of frames")
     paint.set_defaults(command=_paint)

@@ -115,7 +115,7 @@ def weights(name: str) -> Path:
         FileNotFoundError: the installation lacks the file.
         ValueError: the file is not the one that was published; both checksums are named.
     """
-    entry = json.loads((WEIGHTS / "manifest.json").read_text())[name]
+    entry = _weights_manifest()[name]
     file = WEIGHTS / entry["file"]
     if not file.is_file():
         raise FileNotFoundError(f"the weights of {name!r} are missing: no file {str(file)!r}")
@@ -128,12 +128,21 @@ def weights(name: str) -> Path:
     return file
 
 
+def painters() -> tuple[str, ...]:
+    """List the built-in networks that paint in one pass, each named after its painting."""
+    return tuple(name for name, about in _weights_manifest().items() if "style" in about)
+
+
 def _folder() -> Path:
     return PICTURES if PICTURES.is_dir() else CHECKOUT
 
 
 def _manifest() -> dict[str, dict]:
     return json.loads((_folder() / "manifest.json").read_text(encoding="utf-8"))
+
+
+def _weights_manifest() -> dict[str, dict]:
+    return json.loads((WEIGHTS / "manifest.json").read_text(encoding="utf-8"))
 
 
 def _scikit_image() -> Path:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from nstlib import data, images
+from nstlib import data, images, recipes
 from nstlib.crops import Crops
 from nstlib.feedforward import (
     Perception,
@@ -33,6 +33,7 @@ CHOICES = [
     {"normalization": "batch"},
     {"normalization": "none"},
     {"padding": "zeros"},
+    {"upsampling": "nearest"},
     {"upsampling": "transposed"},
 ]
 SEEDS = range(6)  # of untrained networks
@@ -97,13 +98,13 @@ def fail_at(monkeypatch, number: int, term: str, value: float):
 
 
 def flat_paintings(**choices) -> torch.Tensor:
-    """What untrained networks make of a grey surface, one per seed, (seeds, 3, 48, 48)."""
-    grey = torch.full((1, 3, 48, 48), 0.5)
+    """What untrained networks make of a grey surface, one per seed, (seeds, 3, 96, 96)."""
+    grey = torch.full((1, 3, 96, 96), 0.5)
     return torch.cat([paint(new_network(seed, **TINY, **choices), grey) for seed in SEEDS])
 
 
 def middle(paintings: torch.Tensor) -> torch.Tensor:
-    return paintings[..., 20:28, 20:28]
+    return paintings[..., 44:52, 44:52]  # out of the borders' reach
 
 
 # The network
@@ -163,11 +164,12 @@ def test_zeros_show_at_the_borders_and_reflections_do_not():
             assert (edge < 1e-5).all()
 
 
+@pytest.mark.parametrize("enlarged", ["bilinear", "nearest"])
 @pytest.mark.parametrize("normalization", ["instance", "none"])
-def test_transposed_convolutions_leave_a_chequerboard_and_nearest_does_not(normalization):
+def test_only_transposed_convolutions_leave_a_chequerboard(normalization, enlarged):
     # with zeros, for between reflections all of a flat surface is 0 after instance normalization
     choices = {"normalization": normalization, "padding": "zeros"}
-    smooth = middle(flat_paintings(**choices, upsampling="nearest"))
+    smooth = middle(flat_paintings(**choices, upsampling=enlarged))
     chequered = middle(flat_paintings(**choices, upsampling="transposed"))
     strength = chequered.std((2, 3)).amax(1)
     assert (smooth.std((2, 3)) < 1e-5).all()
@@ -586,8 +588,38 @@ def test_a_network_of_another_kind_is_named(tmp_path, case):
 
 
 def test_an_unknown_painter_names_those_there_are():
-    with pytest.raises(FileNotFoundError, match="no trained network .gone."):
+    with pytest.raises(FileNotFoundError, match="no trained network .gone.*swirling_night"):
         load_painter("gone")
+
+
+@pytest.mark.parametrize("name", data.painters())
+def test_a_built_in_painter_is_small_described_and_paints(name):
+    file = data.weights(name)
+    assert file.stat().st_size < 1_000_000
+    about = json.loads((data.WEIGHTS / "manifest.json").read_text())[name]
+    assert f"## {name}" in (data.PACKAGE.parent / about["card"]).read_text()
+    photo = images.load_image(data.path("chelsea"), size=128)
+    painting = images.load_image(data.path(about["style"]), size=256)
+    _, objective = recipes.transfer_objective(photo, painting)
+    before, after = (
+        objective(x)["style"].item() for x in (photo, paint(load_painter(name), photo))
+    )
+    assert after < before / 5
+
+
+def test_a_preview_is_painted_at_every_report(run):
+    photo = torch.rand(1, 3, 40, 56)
+    steps = list(run(preview=photo))
+    assert all(step.image.shape == photo.shape for step in steps)
+    assert torch.equal(steps[-1].image, paint(steps[-1].network, photo))
+    assert not torch.equal(steps[0].image, steps[-1].image)
+
+
+def test_looking_at_a_preview_changes_nothing(run):
+    photo = torch.rand(1, 3, 40, 56)
+    plain, watched = ([*run(preview=p)][-1] for p in (None, photo))
+    assert plain.image is None
+    assert plain.losses == watched.losses
 
 
 def test_a_network_is_not_written_into_a_missing_folder(tmp_path):

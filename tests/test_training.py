@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from nstlib.features import LAYERS, pocket_network
-from training import distill, publish, teachers, visited
+from nstlib.feedforward import load_painter
+from training import distill, painters, publish, teachers, visited
 from training.distill import Settings
 from training.fit import choose_channels, fit_layers
 from training.measure import mean_activations, unexplained
@@ -490,3 +491,25 @@ def test_weights_of_another_teacher_are_not_published_under_this_ones_name(tmp_p
     save_file(Student().exported(), made, metadata={"teacher": "vgg16=FILE.pth"})
     with pytest.raises(ValueError, match="not those of vgg16"):
         publish.publish(made, tmp_path, version="7")
+
+
+def test_a_painter_is_trained_goes_on_and_is_published(tmp_path, capsys):
+    photos = [torch.rand(1, 3, 48, 64, generator=generator(n)) for n in range(2)]
+    numbers = {"steps": 2, "batch": 1, "size": 32}
+    first = painters.train_painter("ink_mountains", photos, tmp_path / "a" / "one.st", **numbers)
+    assert "0 steps" in capsys.readouterr().out
+    again = painters.train_painter("ink_mountains", photos, first, **numbers)
+    assert "0 steps" not in capsys.readouterr().out  # it goes on from its checkpoint
+    second = painters.train_painter(
+        "stained_glass", photos, tmp_path / "two.st", start=first, **numbers
+    )
+    (tmp_path / "manifest.json").write_text('{"pocket": {}}')
+    published = painters.publish_painter("stained_glass", second, tmp_path)
+    entries = json.loads((tmp_path / "manifest.json").read_text())
+    assert list(entries) == ["pocket", "stained_glass"]
+    assert entries["stained_glass"]["sha256"] == hashlib.sha256(published.read_bytes()).hexdigest()
+    assert entries["stained_glass"]["style"] == "stained_glass"
+    one, two = load_painter(again), load_painter(published)
+    assert one.settings == two.settings
+    near = [(a - b).abs().max() for a, b in zip(one.parameters(), two.parameters(), strict=True)]
+    assert 0 < max(near) < 0.02  # two steps away from where it started

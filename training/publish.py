@@ -48,16 +48,17 @@ def publish(file: Path, folder: Path = WEIGHTS, *, version: str) -> Path:
     described["settings"] = made.get("settings", "{}")
     save_file(weights, published, metadata=described)
     published.chmod(0o644)  # safetensors makes it readable for its owner only
-    manifest = folder / "manifest.json"
-    entries = json.loads(manifest.read_text()) if manifest.exists() else {}
-    entries["pocket"] = {
-        "file": published.name,
-        "version": version,
-        "sha256": hashlib.sha256(published.read_bytes()).hexdigest(),
-        **DESCRIPTION,
-    }
-    manifest.write_text(json.dumps(entries, indent=2) + "\n")
+    record("pocket", published, version=version, **DESCRIPTION)
     return published
+
+
+def record(name: str, file: Path, *, version: str, **about: str) -> None:
+    """Enter a weights file, with its checksum, in the manifest that lies beside it."""
+    manifest = file.parent / "manifest.json"
+    entries = json.loads(manifest.read_text()) if manifest.exists() else {}
+    checksum = hashlib.sha256(file.read_bytes()).hexdigest()
+    entries[name] = {"file": file.name, "version": version, "sha256": checksum, **about}
+    manifest.write_text(json.dumps(entries, indent=2) + "\n")
 
 
 def main():

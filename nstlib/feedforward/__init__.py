@@ -2,9 +2,10 @@
 
 from nstlib.feedforward.files import export_onnx, load_painter, save_network
 from nstlib.feedforward.network import StyleNet, blend_networks, new_network, paint
-from nstlib.feedforward.training import Perception, Training, TrainingStep, train
+from nstlib.feedforward.training import STYLE_LAYERS, Perception, Training, TrainingStep, train
 
 __all__ = [
+    "STYLE_LAYERS",
     "Perception",
     "StyleNet",
     "Training",

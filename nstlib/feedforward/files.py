@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from nstlib import data
 from nstlib.feedforward.network import StyleNet
 from nstlib.writing import write_whole
 
@@ -59,16 +60,22 @@ def save_network(network: StyleNet, path: str | Path, **about: str) -> Path:
     return write_whole(path, lambda draft: save_file(tensors, draft, metadata=metadata))
 
 
-def load_painter(path: str | Path) -> StyleNet:
-    """Load a trained network from a file that `save_network` wrote.
+def load_painter(name: str | Path) -> StyleNet:
+    """Load a trained network.
+
+    Args:
+        name: of a built-in network (`data.painters()`), or a file that `save_network` wrote.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: no such network or file.
         ValueError: the file is damaged, of another version, or of another shape.
     """
-    path = Path(path)
+    built_in = data.painters()
+    path = data.weights(name) if name in built_in else Path(name)
     if not path.is_file():
-        raise FileNotFoundError(f"no trained network {str(path)!r}; give a file")
+        raise FileNotFoundError(
+            f"no trained network {str(name)!r}; give a file, or one of {', '.join(built_in)}"
+        )
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}

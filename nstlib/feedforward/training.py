@@ -14,7 +14,7 @@ from nstlib import data, images
 from nstlib.crops import Crops
 from nstlib.features import FeatureNetwork, load_network
 from nstlib.feedforward.files import read_checkpoint, write_checkpoint
-from nstlib.feedforward.network import StyleNet, new_network
+from nstlib.feedforward.network import StyleNet, new_network, paint
 from nstlib.losses import content_loss, gram_matrix, style_loss, total_variation
 
 STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
@@ -33,12 +33,14 @@ class TrainingStep:
         losses: each term, weights included, as a mean over the steps since the report before.
         seconds: time spent so far, without what the caller did between reports.
         network: the network in training; paint with it, and copy it to keep it.
+        image: the preview photo as the network paints it now, (1, 3, H, W); None without one.
     """
 
     number: int
     losses: dict[str, float]
     seconds: float
     network: StyleNet
+    image: Tensor | None = None
 
     @property
     def total(self) -> float:
@@ -151,6 +153,11 @@ class Training:
         self.seconds += time.perf_counter() - begun
         return sums
 
+    def report(self, losses: dict[str, float], preview: Tensor | None) -> TrainingStep:
+        """Tell what the training has come to; paint the preview where there is one."""
+        image = None if preview is None else paint(self.painter, preview)
+        return TrainingStep(self.number, losses, self.seconds, self.painter, image)
+
     def _step(self) -> dict[str, float]:
         buffers = {name: value.clone() for name, value in self.painter.named_buffers()}
         photos = self.crops.batch(self.batch, self.generator)
@@ -226,6 +233,7 @@ def train(
     start: StyleNet | None = None,
     resume: str | Path | None = None,
     checkpoint: str | Path | None = None,
+    preview: Tensor | None = None,
     **weights,
 ) -> Iterator[TrainingStep]:
     """Teach a network to paint in one style; hand it over at every report.
@@ -246,6 +254,7 @@ def train(
         start: a network to go on from; None for a new one.
         resume: a checkpoint of the same training to go on from.
         checkpoint: file to write at every report.
+        preview: a photo (1, 3, H, W) to paint at every report, to look at.
         **weights: content_weight, style_weight and tv_weight, as in Perception.
 
     Yields:
@@ -275,12 +284,12 @@ def train(
     )
     if resume is not None:
         training.load(resume)
-    yield TrainingStep(training.number, training.measure(), training.seconds, training.painter)
+    yield training.report(training.measure(), preview)
     while training.number < steps:
         losses = training.advance(min(report, steps - training.number))
         if checkpoint is not None:
             training.save(checkpoint)
-        yield TrainingStep(training.number, losses, training.seconds, training.painter)
+        yield training.report(losses, preview)
 
 
 def _check_numbers(**numbers: int) -> None:
