@@ -37,6 +37,7 @@ benchmark: .venv/ready  ## measure the figures of the README
 	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.networks
 	$(BIN)/python -m benchmarks.scales
+	$(BIN)/python -m benchmarks.one_pass
 
 wheel: .venv/ready  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

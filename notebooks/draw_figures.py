@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.pocket import SHEET_STYLE_WEIGHT, optimum
-from nstlib import data, images, masks, recipes
+from nstlib import data, feedforward, images, masks, recipes
 from nstlib.features import load_network
 from training.teachers import load_teacher
 
@@ -54,9 +54,17 @@ def main():
     for name, sheet in sheets.items():
         sheet.save(FOLDER / f"{name}.jpg", quality=88)
     draw_wishes()
+    draw_painters()
     paintings = [crop_like(images.load_image(data.path(name)), photo) for name in GALLERY]
     rows = [row(*paintings, height=180), row(*painted.values(), height=180)]
     stack(rows).save(FOLDER / "gallery.jpg", quality=88)
+
+
+def draw_painters():
+    """Head chapter 6: a photo, and what the built-in painters make of it."""
+    photo = images.load_image(data.path("chelsea"), size=SIZE)
+    painted = [feedforward.paint(feedforward.load_painter(name), photo) for name in data.painters()]
+    row(photo, *painted, height=200).save(FOLDER / "06_fast.jpg", quality=88)
 
 
 def draw_wishes():
