@@ -29,7 +29,6 @@ DESCRIPTION = {
     "card": "PAINTERS_CARD.md",
 }
 STEPS, BATCH, SIZE = 1300, 4, 128
-WEIGHTS = {"content_weight": 0.6, "tv_weight": 20.0}
 
 
 def train_painter(style, pictures, output, *, start=None, steps=STEPS, batch=BATCH, size=SIZE):
@@ -53,7 +52,6 @@ def train_painter(style, pictures, output, *, start=None, steps=STEPS, batch=BAT
         report=min(100, steps),
         start=None if start is None else load_painter(start),
         checkpoint=checkpoint,
-        **WEIGHTS,
         resume=checkpoint if checkpoint.is_file() else None,
     )
     bar = tqdm(total=steps, unit="step", desc=style)

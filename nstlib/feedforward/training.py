@@ -19,7 +19,7 @@ from nstlib.losses import content_loss, gram_matrix, style_loss, total_variation
 
 STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
 CONTENT_LAYER = "block4_conv2"
-STYLE_WEIGHT, CONTENT_WEIGHT, TV_WEIGHT = 100.0, 1.0, 10.0  # see Perception
+STYLE_WEIGHT, CONTENT_WEIGHT, TV_WEIGHT = 100.0, 0.6, 20.0  # see Perception
 FLOOR = 1e-12  # under the root, whose slope at 0 is infinite
 RATE = 1.5e-3  # of Adam, falling to 0 over a training
 
