@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "crops": {"images"},
     "clips": {"images", "writing"},
     "feedforward": {"crops", "data", "features", "images", "losses", "writing"},
+    "superresolution": {"crops", "data", "feedforward", "features", "images", "losses"},
     "recipes": {"features", "losses", "synthesis", "images", "colors", "masks"},
     "plots": {"images"},
     "widgets": {

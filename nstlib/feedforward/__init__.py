@@ -2,7 +2,8 @@
 
 from nstlib.feedforward.files import export_onnx, load_painter, save_network
 from nstlib.feedforward.network import StyleNet, blend_networks, new_network, paint
-from nstlib.feedforward.training import STYLE_LAYERS, Perception, Training, TrainingStep, train
+from nstlib.feedforward.steps import TrainingStep, check_finite, check_numbers
+from nstlib.feedforward.training import STYLE_LAYERS, Perception, Training, train
 
 __all__ = [
     "STYLE_LAYERS",
@@ -11,6 +12,8 @@ __all__ = [
     "Training",
     "TrainingStep",
     "blend_networks",
+    "check_finite",
+    "check_numbers",
     "export_onnx",
     "load_painter",
     "new_network",

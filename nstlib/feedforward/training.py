@@ -1,7 +1,6 @@
 """Teach a network to paint in one style."""
 
 import copy
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from nstlib.crops import Crops
 from nstlib.features import FeatureNetwork, load_network
 from nstlib.feedforward.files import read_checkpoint, write_checkpoint
 from nstlib.feedforward.network import StyleNet, new_network, paint
+from nstlib.feedforward.steps import TrainingStep, check_finite, check_numbers
 from nstlib.losses import content_loss, gram_matrix, style_loss, total_variation
 
 STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
@@ -22,30 +22,6 @@ CONTENT_LAYER = "block4_conv2"
 STYLE_WEIGHT, CONTENT_WEIGHT, TV_WEIGHT = 100.0, 0.6, 20.0  # see Perception
 FLOOR = 1e-12  # under the root, whose slope at 0 is infinite
 RATE = 1.5e-3  # of Adam, falling to 0 over a training
-
-
-@dataclass(frozen=True)
-class TrainingStep:
-    """What a training has come to.
-
-    Attributes:
-        number: steps made so far.
-        losses: each term, weights included, as a mean over the steps since the report before.
-        seconds: time spent so far, without what the caller did between reports.
-        network: the network in training; paint with it, and copy it to keep it.
-        image: the preview photo as the network paints it now, (1, 3, H, W); None without one.
-    """
-
-    number: int
-    losses: dict[str, float]
-    seconds: float
-    network: StyleNet
-    image: Tensor | None = None
-
-    @property
-    def total(self) -> float:
-        """The sum of all terms, which is what the training lowers."""
-        return sum(self.losses.values())
 
 
 @dataclass(frozen=True)
@@ -116,7 +92,7 @@ class Training:
         **weights,
     ):
         """Prepare a training. Args, Raises: as `train`."""
-        _check_numbers(steps=steps, batch=batch, size=size)
+        check_numbers(steps=steps, batch=batch, size=size)
         self.steps, self.batch, self.number, self.seconds = steps, batch, 0, 0.0
         painting = style if isinstance(style, Tensor) else images.load_image(style, size=style_size)
         if pictures is None:
@@ -167,13 +143,11 @@ class Training:
         values = {name: term.item() for name, term in terms.items()}
         gradients = [parameter.grad.norm() for parameter in self.painter.parameters()]
         found = {**values, "gradient": float(sum(gradients))}
-        for name, value in found.items():
-            if not math.isfinite(value):
-                self.painter.load_state_dict(buffers, strict=False)
-                raise FloatingPointError(
-                    f"{name!r} became {value} at step {self.number + 1}; lower the rate or a "
-                    "weight. The painter has its last good weights."
-                )
+        try:
+            check_finite(found, self.number + 1)
+        except FloatingPointError:
+            self.painter.load_state_dict(buffers, strict=False)
+            raise
         self.optimizer.step()
         self.schedule.step()
         return values
@@ -268,7 +242,7 @@ def train(
     Source: Johnson et al. 2016, equation 5.
     Taught in: chapter 6.
     """
-    _check_numbers(report=report)
+    check_numbers(report=report)
     training = Training(
         style,
         pictures,
@@ -290,9 +264,3 @@ def train(
         if checkpoint is not None:
             training.save(checkpoint)
         yield training.report(losses, preview)
-
-
-def _check_numbers(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ValueError(f"{name} is {number!r}; give a whole number, 1 or more")
