@@ -30,7 +30,7 @@ class StyleNet(nn.Module):
         upsampling: "bilinear" or "nearest" before a convolution, or "transposed", whose
             convolution leaves a chequerboard.
 
-    Source: Johnson et al. 2016, supplementary material; a fifth of the parameters, with instance
+    Source: Johnson et al. 2016, supplementary material; an eighth of the parameters, with instance
     normalisation, reflecting padding and upsample-then-convolve (Odena et al. 2016). The
     connections across (Ronneberger et al. 2015) are ours: without them short trainings left a
     lattice that repeats every 4 px.
