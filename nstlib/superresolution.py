@@ -106,7 +106,7 @@ def upscale(network: UpscaleNet, image: Tensor) -> Tensor:
     images.check_image(image)
     with torch.inference_mode():
         larger = network.eval()(image.to(next(network.parameters())))
-    return larger.clamp(0, 1).clone()  # out here, or no gradient could ever be asked of it
+    return larger.clamp(0, 1)  # out here, or no gradient could ever be asked of it
 
 
 def shrink(image: Tensor, factor: int) -> Tensor:

@@ -169,9 +169,11 @@ def test_shrinking_loses_what_is_finer_than_a_new_pixel():
     assert torch.allclose(inside, torch.full_like(inside, 0.5), atol=0.02)
 
 
-def test_an_image_that_cannot_be_shrunk_wholly_says_how_to_cut_it():
-    with pytest.raises(ValueError, match="4 does not divide 33x50 px; cut the image to 32x48 px"):
-        shrink(torch.rand(1, 3, 33, 50), 4)
+@pytest.mark.parametrize("shape", [(33, 50), (33, 48), (32, 50)])
+def test_an_image_that_cannot_be_shrunk_wholly_says_how_to_cut_it(shape):
+    words = f"4 does not divide {shape[0]}x{shape[1]} px; cut the image to 32x48 px"
+    with pytest.raises(ValueError, match=words):
+        shrink(torch.rand(1, 3, *shape), 4)
 
 
 def test_shrinking_and_enlarging_a_flat_image_changes_nothing():
@@ -304,6 +306,11 @@ def test_both_losses_see_the_same_crops(run, monkeypatch):
         list(run(loss, steps=2))
     assert all(map(torch.equal, *seen.values()))
     assert not torch.equal(seen["pixels"][1], seen["pixels"][2])
+
+
+def test_another_seed_gives_other_crops(run):
+    one, other = ([*run(steps=1, seed=seed)][1].losses for seed in (0, 1))  # from one start
+    assert one != other
 
 
 def test_the_rate_falls_to_nothing(run):
