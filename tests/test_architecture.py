@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "features": {"checkpoints", "data", "devices", "pretrained", "stages"},
     "losses": set(),
     "synthesis": set(),
+    "checks": {"colors", "losses"},
     "colors": {"images"},
     "masks": {"images"},
     "crops": {"images"},
