@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "figures"
 GALLERY = ("swirling_night", "stained_glass", "woodcut_wave")
 SIZE = 300  # px, longer side of every picture before it is put in its row
 CUP = [(84, 12), (84, 40), (60, 30), (60, 80), (140, 80)]  # px at a width of 192, as in chapter 4
-UPSCALING_STEPS = {"pixels": 500, "features": 400}  # as in chapter 7
+UPSCALING_STEPS = {"pixels": 660, "features": 400}  # as in chapter 7
 GAP = 8  # px of white between two pictures
 
 
