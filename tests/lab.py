@@ -60,9 +60,9 @@ def wait_for(url, token="", *, path="api/status", seconds=60):
     raise TimeoutError(f"{url} did not answer within {seconds} s")
 
 
-def watched_page(browser, *, viewport=(1200, 1000), timeout=40_000):
+def watched_page(browser, *, viewport=(1200, 1000), timeout=40_000, **options):
     """Open an empty page; return it and the list to which its console's errors will be added."""
-    page = browser.new_page(viewport={"width": viewport[0], "height": viewport[1]})
+    page = browser.new_page(viewport={"width": viewport[0], "height": viewport[1]}, **options)
     page.set_default_timeout(timeout)
     errors = []
 

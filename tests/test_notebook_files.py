@@ -3,6 +3,8 @@
 import base64
 import importlib.util
 import io
+import itertools
+import re
 from pathlib import Path
 
 import nbformat
@@ -27,6 +29,13 @@ def code_cells(path):
     return [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
 
 
+def prose(path):
+    """A notebook's text without its blocks of code."""
+    cells = nbformat.read(path, 4).cells
+    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def test_there_are_chapters():
     assert len(CHAPTERS) >= 3
 
@@ -45,14 +54,30 @@ def test_notebook_was_run_top_to_bottom_and_saved_clean(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_every_picture_has_alt_text(path):
-    pictures = [
-        output
+    alts = [
+        output.metadata.get(kind, {}).get("alt", "")
         for cell in code_cells(path)
         for output in cell.outputs
-        if "image/jpeg" in output.get("data", {})
+        for kind in output.get("data", {})
+        if kind.startswith("image/")
     ]
-    assert len(pictures) >= 5
-    assert all(len(output.metadata["image/jpeg"]["alt"]) > 20 for output in pictures)
+    assert len(alts) >= 5
+    assert all(len(alt) > 20 for alt in alts)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_picture_in_the_text_has_alt_text(path):
+    text = prose(path)
+    assert "<img" not in text
+    assert all(len(alt) > 20 for alt in re.findall(r"!\[(.*?)\]\(", text, re.DOTALL))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_headings_are_in_order(path):
+    levels = [len(marks) for marks in re.findall(r"^(#{1,6}) ", prose(path), re.MULTILINE)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
