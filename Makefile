@@ -1,5 +1,6 @@
 # make lab    installs everything into .venv and opens chapter 1
 # make studio the studio as an app
+# make book   the chapters as web pages, to read and print without internet
 # make test   lint, unit tests, architecture, notebooks
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -8,7 +9,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}'
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: help lab studio test notebooks paintings benchmark wheel clean
+.PHONY: help lab studio book test notebooks paintings benchmark wheel clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -18,6 +19,9 @@ lab: .venv/ready  ## open the chapters in JupyterLab (installs first)
 
 studio: .venv/ready  ## open the studio as an app, without code
 	$(BIN)/voila notebooks/studio.ipynb
+
+book: .venv/ready  ## build the chapters as a book of web pages: build/book/index.html
+	$(BIN)/python -m book
 
 test: .venv/ready  ## lint, unit tests, architecture, notebooks
 	$(BIN)/ruff check .
