@@ -4,12 +4,14 @@
 # make test   lint, unit tests, architecture, notebooks
 PYTHON ?= python3
 TORCH_INDEX ?=
+LOCK ?=
 BIN := .venv/bin
+PINNED := $(if $(LOCK),--constraint $(LOCK))
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}'
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: help lab studio book test notebooks paintings benchmark wheel clean
+.PHONY: help lab studio book test notebooks paintings benchmark wheel bundle lock grading clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,6 +48,16 @@ benchmark: .venv/ready  ## measure the figures of the README
 wheel: .venv/ready  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
+bundle: .venv/ready  ## put all that a room without a network needs into build/bundle
+	$(BIN)/python -m bundle
+
+lock: .venv/ready  ## write requirements.lock from what is installed
+	$(BIN)/python -m bundle.lock
+
+grading: .venv/ready  ## hand out, hand in and grade with nbgrader and otter-grader
+	$(BIN)/python -m grading.nbgrader_recipe
+	$(BIN)/python -m grading.otter_recipe
+
 clean:  ## remove the environment and what was built
 	rm -rf .venv build dist
 
@@ -53,6 +65,6 @@ clean:  ## remove the environment and what was built
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
 	  || { echo "nstlib needs Python 3.11 or newer; try: make lab PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(if $(TORCH_INDEX),$(BIN)/pip install --index-url $(TORCH_INDEX) torch torchvision)
-	$(BIN)/pip install --editable ".[test]"
+	$(if $(TORCH_INDEX),$(BIN)/pip install --index-url $(TORCH_INDEX) $(PINNED) torch torchvision)
+	$(BIN)/pip install $(PINNED) --editable ".[test]"
 	touch $@

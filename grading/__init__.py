@@ -1,0 +1,1 @@
+"""Two ways to collect and grade the exercises: nbgrader and otter-grader. See README.md here."""
