@@ -60,7 +60,7 @@ def unique(name, taken):
 
 
 def is_check(source):
-    """Whether a code cell grades: it asserts, or calls `checks.something(...)` as a statement."""
+    """Whether a code cell grades: it asserts, or calls `checks.something(...)`."""
     statements = parse(source)
     return any(isinstance(node, ast.Assert) or is_verdict(node) for node in statements)
 
@@ -74,22 +74,23 @@ def parse(source):
 
 
 def is_verdict(node):
-    """Whether a statement is `checks.something(...)`, whose verdict nobody reads."""
-    function = node.value.func if isinstance(node, ast.Expr) and is_call(node.value) else None
+    """Whether a statement is `checks.something(...)` or `right = checks.something(...)`."""
+    statement = isinstance(node, (ast.Expr, ast.Assign)) and isinstance(node.value, ast.Call)
+    function = node.value.func if statement else None
     owner = function.value if isinstance(function, ast.Attribute) else None
     return isinstance(owner, ast.Name) and owner.id == "checks"
 
 
-def is_call(node):
-    return isinstance(node, ast.Call)
-
-
 def assert_verdicts(source):
-    """Write `assert` before each `checks.something(...)`: a verdict alone would fail nobody."""
+    """Let a cell fail where `checks.something(...)` says no: a verdict alone would fail nobody."""
     lines = source.splitlines()
     for node in parse(source):
-        if is_verdict(node):
+        if not is_verdict(node):
+            continue
+        if isinstance(node, ast.Expr):
             lines[node.lineno - 1] = "assert " + lines[node.lineno - 1]
+        else:
+            lines[node.end_lineno - 1] += f"\nassert {node.targets[0].id}"
     return "\n".join(lines)
 
 

@@ -58,7 +58,8 @@ def test_only_asserts_and_verdicts_check():
     assert is_check("x = 1\nassert x")
     assert is_check("checks.double(double)")
     assert not is_check("checks.double.exercise")
-    assert not is_check("verdict = checks.double(double)")
+    assert is_check("right = checks.double(double)")
+    assert not is_check("right = double(3)")
     assert not is_check("plots.show_images(image)")
     assert not is_check("%pip install this")
 
@@ -66,6 +67,9 @@ def test_only_asserts_and_verdicts_check():
 def test_a_verdict_alone_becomes_an_assert():
     assert assert_verdicts("a = 1\nchecks.double(\n    double\n)\nplot(a)") == (
         "a = 1\nassert checks.double(\n    double\n)\nplot(a)"
+    )
+    assert assert_verdicts("right = checks.double(\n    double\n)\nright") == (
+        "right = checks.double(\n    double\n)\nassert right\nright"
     )
     assert assert_verdicts("assert checks.double(double)") == "assert checks.double(double)"
 
