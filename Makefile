@@ -1,6 +1,7 @@
 # make lab    installs everything into .venv and opens chapter 1
 # make studio the studio as an app
 # make book   the chapters as web pages, to read and print without internet
+# make class  the exercises for students, and their solutions
 # make test   lint, unit tests, architecture, notebooks
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -11,7 +12,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}'
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: help lab studio book test notebooks paintings benchmark wheel bundle lock grading clean
+.PHONY: help lab studio book class test notebooks paintings benchmark wheel bundle lock grading clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,6 +25,9 @@ studio: .venv/ready  ## open the studio as an app, without code
 
 book: .venv/ready  ## build the chapters as a book of web pages: build/book/index.html
 	$(BIN)/python -m book
+
+class: .venv/ready  ## write the exercises for students, and their solutions
+	$(BIN)/python -m grading.handout
 
 test: .venv/ready  ## lint, unit tests, architecture, notebooks
 	$(BIN)/ruff check .
