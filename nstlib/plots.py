@@ -3,6 +3,8 @@
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,6 +14,8 @@ from nstlib import images
 
 COLORS = {"content": "#0072B2", "style": "#D55E00", "total": "#000000"}  # Okabe and Ito's palette
 OTHER_COLORS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = {"content": (), "style": (6, 2), "total": (1, 2)}  # for who does not see the colours
+OTHER_DASHES = ((6, 2, 1, 2), (3, 2), (9, 2, 3, 2), (6, 2, 1, 2, 1, 2))
 PANEL = 2.6  # inches, width of one picture
 SMALLEST = 1e-8  # of the largest loss; smaller values would squash the log axis
 
@@ -68,30 +72,47 @@ def show_loss(
 
 def draw_loss(axes, history: Sequence[Mapping[str, float]]) -> None:
     """Draw loss curves into existing axes."""
-    for name, color, values in loss_curves(history):
-        axes.plot(values, marker="o", markersize=3, color=color, label=name)
+    for curve in loss_curves(history):
+        dashes = (0, curve.dashes) if curve.dashes else "solid"
+        style = {"color": curve.color, "linestyle": dashes, "marker": "o", "markersize": 2.5}
+        axes.plot(curve.values, label=curve.name, **style)
     axes.set(xlabel="iteration", ylabel="loss (log scale)", yscale="log")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=4)
 
 
-def loss_curves(
-    history: Sequence[Mapping[str, float]],
-) -> list[tuple[str, str, list[float]]]:
-    """List each term's name, colour and values, and those of their sum if there are several.
+@dataclass(frozen=True)
+class Curve:
+    """A term of an objective over a run.
+
+    Attributes:
+        name: of the term, or "total".
+        color: as #RRGGBB.
+        dashes: lengths of line and gap in turn, in points; empty for a line without gaps.
+        values: one per iteration, entry 0 is the start; NaN where a log axis has no place.
+    """
+
+    name: str
+    color: str
+    dashes: tuple[int, ...]
+    values: list[float]
+
+
+def loss_curves(history: Sequence[Mapping[str, float]]) -> list[Curve]:
+    """List the curve of each term, and that of their sum if there are several.
 
     A value that is 0 or next to it is NaN, for a log axis has no 0.
     """
     curves = {name: [terms[name] for terms in history] for name in history[0]}
     if len(curves) > 1:
         curves["total"] = [sum(terms.values()) for terms in history]
-    others = iter(OTHER_COLORS)
+    others = cycle(zip(OTHER_COLORS, OTHER_DASHES, strict=True))
     floor = SMALLEST * max(max(values) for values in curves.values())
     return [
-        (
+        Curve(
             name,
-            COLORS[name] if name in COLORS else next(others),
+            *((COLORS[name], DASHES[name]) if name in COLORS else next(others)),
             [value if value > floor else math.nan for value in values],
         )
         for name, values in curves.items()

@@ -24,6 +24,18 @@ def test_every_term_and_the_total_have_their_curve_and_colour():
         assert to_hex(drawn[name].get_color()).upper() == color
 
 
+def test_curves_differ_by_dashes_too_for_who_sees_no_colours():
+    curves = plots.loss_curves([dict.fromkeys(("content", "style", *"abcd"), 1.0)])
+    assert len({curve.dashes for curve in curves}) == len(curves) == 7
+    assert len({curve.color for curve in curves}) == len(curves)
+    drawn = lines([{"content": 4.0, "style": 2.0}])
+    assert [name for name, line in drawn.items() if line.is_dashed()] == ["style", "total"]
+
+
+def test_more_terms_than_colours_have_a_curve_each():
+    assert len(lines([dict.fromkeys("abcdefgh", 1.0)])) == 9
+
+
 def test_one_term_needs_no_total():
     assert list(lines([{"content": 2.0}, {"content": 1.0}])) == ["content"]
 

@@ -305,6 +305,7 @@ def test_the_curves_leave_out_what_a_log_scale_has_no_place_for():
         "style": [2.0, 1.0],
         "total": [2.0, 1.5],
     }
+    assert len({tuple(one["dashes"]) for one in curves.series}) == 3
     assert curves.changes == [1]
     assert "style from 2 to 1" in curves.alt
 

@@ -61,11 +61,12 @@ function draw(svg, model) {
       const begins = n === 0 || one.values[n - 1] === null;
       if (value !== null) path += `${begins ? "M" : "L"}${x(n)} ${y(Math.log10(value))}`;
     });
-    add(svg, "path", { d: path, fill: "none", stroke: color, "stroke-width": 2 });
+    const pen = { stroke: color, "stroke-width": 2, "stroke-dasharray": one.dashes.join(" ") };
+    add(svg, "path", { ...pen, d: path, fill: "none" });
     const at = top + 14 + 18 * place;
-    add(svg, "line", { x1: width - right + 10, x2: width - right + 28, y1: at - 4, y2: at - 4,
-      stroke: color, "stroke-width": 3 });
-    add(svg, "text", { ...label, x: width - right + 34, y: at }, one.name);
+    add(svg, "line", { ...pen, x1: width - right + 8, x2: width - right + 34, y1: at - 4,
+      y2: at - 4 });
+    add(svg, "text", { ...label, x: width - right + 38, y: at }, one.name);
   });
 }
 
@@ -89,8 +90,8 @@ class Curves(anywidget.AnyWidget):
     """Each term of an objective and their sum over the iterations, on a log scale.
 
     Attributes:
-        series: name, colour ("" for the text's own) and values of each; None where there is no
-            point on a log scale.
+        series: name, colour ("" for the text's own), lengths of dashes and gaps, and values of
+            each; None where there is no point on a log scale.
         changes: iterations to mark, after which a weight was changed.
         alt: what a listener should know.
     """
@@ -112,11 +113,12 @@ class Curves(anywidget.AnyWidget):
             self.alt = plots.loss_summary(history)
             self.series = [
                 {
-                    "name": name,
-                    "color": "" if name == "total" else color,
-                    "values": [_point(value) for value in values],
+                    "name": curve.name,
+                    "color": "" if curve.name == "total" else curve.color,
+                    "dashes": list(curve.dashes),
+                    "values": [_point(value) for value in curve.values],
                 }
-                for name, color, values in plots.loss_curves(history)
+                for curve in plots.loss_curves(history)
             ]
 
 
