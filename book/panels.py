@@ -1,6 +1,7 @@
 """Pictures of the live panels, which a book cannot run: `python -m book.panels [CHAPTER ...]`.
 
-Runs the chapters in JupyterLab in headless Chromium, presses Run in each panel and photographs it.
+Runs the chapters in JupyterLab in headless Chromium, presses Run in each panel that has it and
+photographs it.
 """
 
 import argparse
@@ -55,6 +56,20 @@ PANELS = {  # of each notebook, in order: the file in figures/ and what a listen
             "tree; below it the tree painted in thick strokes, and a curve for each term",
         ),
     ],
+    "06_fast_style_transfer": [
+        (
+            "panel_06",
+            "Paintings to choose from, Run, Pause and Stop; below them the cat as the network "
+            "paints it at the end of its training, and a falling curve for each term",
+        ),
+    ],
+    "07_super_resolution": [
+        (
+            "panel_07",
+            "A menu to choose a network; below it a part of the photo, its left half enlarged by "
+            "bicubic interpolation, its right half by the network, with a handle between them",
+        ),
+    ],
     "08_the_pocket_network": [
         (
             "panel_08",
@@ -94,7 +109,9 @@ def photograph(chapter, folder):
     )
     with opened as (page, _):
         run = page.get_by_role("button", name="Run", exact=True)
-        panels = page.locator(".jp-OutputArea-output").filter(has=run)
+        panels = page.locator(".jp-OutputArea-output").filter(
+            has=run.or_(page.locator(".nst-compare-stage"))
+        )
         for number, (name, _) in enumerate(PANELS[chapter]):
             panels.nth(number).wait_for()
             picture = finished(panels.nth(number))
@@ -102,11 +119,12 @@ def photograph(chapter, folder):
 
 
 def finished(area):
-    """Press Run, wait for the last iteration, return a picture of the panel."""
+    """Press Run, if there is one, wait for the last iteration, return a picture of the panel."""
     run = area.get_by_role("button", name="Run", exact=True)
-    run.click()
-    area.get_by_text("Finished: iteration").wait_for()
-    run.click(trial=True)  # once it is enabled
+    if run.count():
+        run.click()
+        area.get_by_text("Finished: iteration").wait_for()
+        run.click(trial=True)  # once it is enabled
     picture = Image.open(io.BytesIO(area.screenshot())).convert("RGB")
     ground = Image.new("RGB", picture.size, picture.getpixel((0, picture.height - 1)))
     return picture.crop(ImageChops.difference(picture, ground).getbbox())

@@ -92,6 +92,18 @@ def test_compare_shows_both_pictures():
     assert pixels(compare.before).min() == 1
 
 
+def test_a_menu_chooses_what_is_compared():
+    dark, light = torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)
+    menu = widgets.CompareMenu("pair", {"up": (dark, light), "down": (light, dark)}, "down")
+    assert pixels(menu.compare.before).min() == 1
+    menu.menu.value = "up"
+    assert pixels(menu.compare.before).max() == 0
+    assert pixels(menu.compare.after).min() == 1
+    data, _ = menu._repr_mimebundle_()
+    assert data["text/plain"] == "Two pictures with a slider: run this cell to use it."
+    assert set(data) > {"text/plain"}
+
+
 def test_nothing_can_be_kept_before_the_first_run(make):
     studio, sent = make(), []
     studio.keep.downloads.send = lambda *message: sent.append(message)

@@ -2,7 +2,7 @@
 
 from nstlib.widgets.basics import choice, log_slider
 from nstlib.widgets.canvas import DrawingCanvas
-from nstlib.widgets.compare import Compare
+from nstlib.widgets.compare import Compare, CompareMenu
 from nstlib.widgets.keep import Keep
 from nstlib.widgets.live import LiveRun
 from nstlib.widgets.pickers import LayerPicker, PicturePicker
@@ -11,6 +11,7 @@ from nstlib.widgets.weights import WeightSliders
 
 __all__ = [
     "Compare",
+    "CompareMenu",
     "DrawingCanvas",
     "Keep",
     "LayerPicker",

@@ -262,6 +262,13 @@ class Downloads(anywidget.AnyWidget):
             self.send({"name": name}, [content])
 
 
+def display_bundle(panel: ipywidgets.Widget, name: str) -> tuple[dict, dict]:
+    """Say how a panel is displayed: as a widget, and where it does not run, in words."""
+    bundle = panel._repr_mimebundle_()
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    return {**data, "text/plain": f"{name}: run this cell to use it."}, metadata
+
+
 def choice(label: str, options: Sequence[str], value: str) -> ipywidgets.Dropdown:
     """Make a labelled menu of which one entry is chosen."""
     return ipywidgets.Dropdown(options=options, value=value, description=label, style=WIDE)

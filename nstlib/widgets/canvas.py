@@ -15,7 +15,15 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 from nstlib import data, images
-from nstlib.widgets.basics import Downloads, Line, Slider, Upload, choice, picture_bytes
+from nstlib.widgets.basics import (
+    Downloads,
+    Line,
+    Slider,
+    Upload,
+    choice,
+    display_bundle,
+    picture_bytes,
+)
 from nstlib.widgets.easel import Manners, Radios
 
 COLORS = {
@@ -178,9 +186,7 @@ class DrawingCanvas:
         self.panel = panel.add_class("nst-drawing")
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        bundle = self.panel._repr_mimebundle_()
-        content, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**content, "text/plain": "A drawing canvas: run this cell to use it."}, metadata
+        return display_bundle(self.panel, "A drawing canvas")
 
     @property
     def image(self) -> Tensor:

@@ -1,10 +1,13 @@
 """Before and after in one picture, with a slider between them."""
 
+from collections.abc import Mapping
+
 import anywidget
+import ipywidgets
 import traitlets
 from torch import Tensor
 
-from nstlib.widgets.basics import ADDRESSES, picture_bytes
+from nstlib.widgets.basics import ADDRESSES, choice, display_bundle, picture_bytes
 
 SCRIPT = """
 function render({ model, el }) {
@@ -79,3 +82,41 @@ class Compare(anywidget.AnyWidget):
     def show(self, before: Tensor, after: Tensor) -> None:
         """Show two image tensors (1, 3, H, W), best of one size."""
         self.before, self.after = picture_bytes(before), picture_bytes(after)
+
+
+class CompareMenu:
+    """Pairs of pictures to compare, and a menu to choose one of them.
+
+    Attributes:
+        menu: of the pairs' titles.
+        compare: shows the chosen one.
+        panel: both, as a widget.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        pairs: Mapping[str, tuple[Tensor, Tensor]],
+        value: str,
+        *,
+        alts: tuple[str, str] = ("before", "after"),
+        width: str = "320px",
+    ):
+        """Build the panel.
+
+        Args:
+            label: of the menu.
+            pairs: {title: (before, after)}, image tensors (1, 3, H, W).
+            value: the title that is chosen at first.
+            alts: what a listener should know of each.
+            width: of the box, in CSS.
+        """
+        self.pairs = dict(pairs)
+        self.compare = Compare(width=width, before_alt=alts[0], after_alt=alts[1])
+        self.menu = choice(label, list(pairs), value)
+        self.menu.observe(lambda change: self.compare.show(*self.pairs[change["new"]]), "value")
+        self.compare.show(*self.pairs[value])
+        self.panel = ipywidgets.VBox([self.menu, self.compare])
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return display_bundle(self.panel, "Two pictures with a slider")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nstlib import devices
 from nstlib.synthesis import Iteration
-from nstlib.widgets.basics import Line, Picture, Slider, picture_bytes
+from nstlib.widgets.basics import Line, Picture, Slider, display_bundle, picture_bytes
 from nstlib.widgets.curves import Curves
 
 LOOK = 0.05  # s between two looks at the buttons while a run is paused
@@ -87,9 +87,7 @@ class LiveRun:
         self.panel = ipywidgets.VBox([*shown, buttons, self.status, views])
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        bundle = self.panel._repr_mimebundle_()
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/plain": "A live panel: run this cell to use it."}, metadata
+        return display_bundle(self.panel, "A live panel")
 
     @property
     def running(self) -> bool:

@@ -11,7 +11,7 @@ from nstlib import data, recipes
 from nstlib.features import FeatureNetwork, load_network
 from nstlib.synthesis import Iteration
 from nstlib.widgets import advanced
-from nstlib.widgets.basics import WIDE, choice
+from nstlib.widgets.basics import WIDE, choice, display_bundle
 from nstlib.widgets.compare import Compare
 from nstlib.widgets.keep import VERSION, Keep
 from nstlib.widgets.live import LiveRun
@@ -103,9 +103,7 @@ class Studio:
         self.panel = box([pickers, layers, run, result], layout={"max_width": "1080px"})
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        bundle = self.panel._repr_mimebundle_()
-        content, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**content, "text/plain": "The studio: run this cell to use it."}, metadata
+        return display_bundle(self.panel, "The studio")
 
     def close(self) -> None:
         """End the run and remove the panel; no thread is left."""
