@@ -540,6 +540,10 @@ RIGHT = {
         lambda f: torch.kron(f, torch.ones(2, 2)),
     ],
     "pixel_shuffle": [shuffle_by_loop, shuffle_by_permute, lambda f, r: nn.PixelShuffle(r)(f)],
+    "best_guess": [
+        lambda p: sum(p)[None] / len(p),
+        lambda p: torch.stack([p[:, c].mean(0) for c in range(3)])[None],
+    ],
     "psnr": [
         lambda a, b: -10 * torch.log10(mse(a, b)),
         lambda a, b: 10 * math.log10(1 / mse(a, b).item()),
@@ -824,6 +828,16 @@ WRONG = {
         "the channel first": lambda f, r: shuffle_by_loop(f, r, last=True),
         "other way": lambda f, r: nn.PixelUnshuffle(r)(f),
         "drop the others": lambda f, r: F.interpolate(f, scale_factor=r)[:, :: r * r],
+    },
+    "best_guess": {
+        "the first one": lambda p: p[0][None],
+        "choose one": lambda p: p[
+            [int(torch.cdist(p.flatten(1), p.flatten(1)).pow(2).sum(0).argmin())]
+        ],
+        "median": lambda p: p.sort(0).values[(len(p) - 1) // 2][None],
+        "divide by how many": lambda p: torch.einsum("bchw->chw", p)[None],
+        "keepdim": lambda p: torch.mean(p, 0),
+        "over more": lambda p: p.mean((0, 1))[None, None].repeat(1, 3, 1, 1),
     },
     "psnr": {
         "sign": lambda a, b: 10 * torch.log10(mse(a, b)),

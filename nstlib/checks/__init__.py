@@ -16,7 +16,7 @@ from nstlib.checks.chapter3 import add_smoothing, total_variation, weigh, weight
 from nstlib.checks.chapter4 import balance, guided_gram, keep_colors, mix_targets, pulls
 from nstlib.checks.chapter5 import mean_color, paste, region_loss, region_masks
 from nstlib.checks.chapter6 import adain, blend, enlarge, instance_norm
-from nstlib.checks.chapter7 import add_detail, pixel_shuffle, psnr
+from nstlib.checks.chapter7 import add_detail, best_guess, pixel_shuffle, psnr
 from nstlib.checks.loop import descend
 from nstlib.checks.verdicts import Check, Mistake, Verdict, gives
 
@@ -48,6 +48,7 @@ ALL = (
     blend,
     enlarge,
     pixel_shuffle,
+    best_guess,
     psnr,
     add_detail,
 )

@@ -38,6 +38,12 @@ def _reshaped(features: Tensor, factor: int) -> Tensor:
     return features.reshape(_cut(features, factor)[1])
 
 
+def _nearest_to_all(plausible: Tensor) -> Tensor:
+    errors = [(plausible - one).square().mean() for one in plausible]
+    best = min(range(len(errors)), key=lambda number: float(errors[number]))
+    return plausible[best : best + 1]
+
+
 pixel_shuffle = Check(
     name="pixel_shuffle",
     parameters=("features", "factor"),
@@ -92,6 +98,49 @@ pixel_shuffle = Check(
 def _error(image: Tensor, reference: Tensor) -> float:
     return float((image - reference).square().mean())
 
+
+best_guess = Check(
+    name="best_guess",
+    parameters=("plausible",),
+    chapter=7,
+    exercise=(
+        "Write `best_guess(plausible)`: for B images (B, 3, H, W), each as likely as the others, "
+        "the one image (1, 3, H, W) whose mean squared error, averaged over all of them, is "
+        "smallest (7.3)."
+    ),
+    reference=lambda plausible: plausible.mean(0, keepdim=True),
+    cases=[lambda: (values(3, 3, 4, 5),), lambda: (values(4, 3, 2, 3, seed=1),)],
+    mistakes=[
+        Mistake(
+            "you give back the first one: it is right for itself, and far off for all others",
+            gives(lambda plausible: plausible[:1]),
+        ),
+        Mistake(
+            "you choose one of them; no rule says that the answer is among them, and something "
+            "between them has a smaller error",
+            gives(_nearest_to_all),
+        ),
+        Mistake(
+            "that is the median of each pixel, which is best for *absolute* errors",
+            gives(lambda plausible: plausible.median(0, keepdim=True).values),
+        ),
+        Mistake(
+            "you add them up: divide by how many there are",
+            gives(lambda plausible: plausible.sum(0, keepdim=True)),
+        ),
+        Mistake(
+            "the first axis is gone: an image is (1, 3, H, W), so keep it with `keepdim=True`",
+            gives(lambda plausible: plausible.mean(0)),
+        ),
+        Mistake(
+            "you average over more than the images: colours and places stay apart",
+            gives(
+                lambda plausible: plausible.mean((0, 1), keepdim=True).expand(1, 3, -1, -1),
+                lambda plausible: plausible.mean().expand(1, *plausible.shape[1:]),
+            ),
+        ),
+    ],
+)
 
 psnr = Check(
     name="psnr",
