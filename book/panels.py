@@ -66,8 +66,8 @@ PANELS = {  # of each notebook, in order: the file in figures/ and what a listen
     "07_super_resolution": [
         (
             "panel_07",
-            "A menu to choose a network; below it a part of the photo, its left half enlarged by "
-            "bicubic interpolation, its right half by the network, with a handle between them",
+            "A menu to choose a network; below it the cat, its left half enlarged by the network, "
+            "its right half by bicubic interpolation, and a slider to move the border",
         ),
     ],
     "08_the_pocket_network": [
