@@ -36,5 +36,6 @@ def page_name(path):
     """Name a page: the front page is README.md, an exercise must not replace its chapter."""
     if path.name == "README.md":
         return "index.html"
-    prefix = "exercises_" if path.parent.name == "exercises" else ""
+    folder = path.parent.name
+    prefix = "exercises_" if folder == "exercises" and folder not in path.stem else ""
     return f"{prefix}{path.stem.lower()}.html"

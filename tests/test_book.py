@@ -23,7 +23,7 @@ in_browser = pytest.mark.skipif(CHROMIUM is None, reason=NOT_FOUND)
 LOADS = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}
 AXE_PAGES = {
     "light": ["04_better_transfers.html"],
-    "dark": ["05_sketch_to_painting.html", "model_card.html"],
+    "dark": ["05_sketch_to_painting.html", "04_exercises.html", "model_card.html"],
 }
 GROUND = "getComputedStyle(document.body).backgroundColor"
 WHITE = "rgb(255, 255, 255)"
@@ -76,7 +76,7 @@ def test_every_notebook_and_document_is_a_page_in_order(soups):
     documents = sorted((NOTEBOOKS.parent / "docs").glob("*.md"))
     assert list(soups)[: len(chapters) + 2] == ["index.html", *chapters, "studio.html"]
     exercises = sorted((NOTEBOOKS / "exercises").glob("*.ipynb"))
-    rest = [f"exercises_{path.stem}.html" for path in exercises]
+    rest = [f"{path.stem}.html" for path in exercises]
     rest += [f"{path.stem}.html" for path in documents]
     assert list(soups)[len(chapters) + 2 :] == [*rest, "model_card.html"]
 
