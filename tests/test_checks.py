@@ -92,7 +92,7 @@ def test_a_missing_return_is_named(name):
         (object(), "object"),
         (Ellipsis, "ellipsis"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_any_answer_gets_a_sentence(name, answer, said):
     check = CHECKS[name]
