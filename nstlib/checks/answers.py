@@ -30,9 +30,9 @@ ADVICE = {  # what part of an error's text -> what to try
     "must match the size": "print the shapes of both tensors in that line",
     "shape '": "print the shape of the tensor before you reshape it",
     "is out of bounds": "print the shape, and see which dimension you index",
-    "cannot be multiplied": "print the shapes of both factors; one may need to be transposed",
-    "Expected size for first two dimensions": "print the shapes of both factors; one may need to "
-    "be transposed",
+    "cannot be multiplied": "print the shapes of both factors; one may need `.transpose(1, 2)`",
+    "Expected size for first two dimensions": "print the shapes of both factors; one may need "
+    "`.transpose(1, 2)`",
 }
 
 
