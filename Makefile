@@ -10,10 +10,9 @@ WORKERS ?= 2  # processes of one thread each that run the tests
 BIN := .venv/bin
 PINNED := $(if $(LOCK),--constraint $(LOCK))
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(strip $(WORKERS))
 UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}'
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
-
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(strip $(WORKERS)) --dist=loadfile
 
 .PHONY: help lab studio book class test notebooks paintings benchmark wheel bundle lock grading clean
 
@@ -35,8 +34,8 @@ class: .venv/ready  ## write the exercises for students, and their solutions
 test: .venv/ready  ## lint, unit tests, architecture, notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(PYTEST) tests
-	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
+	$(PYTEST) --dist=worksteal tests
+	$(PYTEST) --dist=loadfile --no-loadscope-reorder --nbval --nbval-current-env --nbval-cell-timeout=300 $(NOTEBOOKS)
 
 notebooks: .venv/ready  ## run every notebook and save it clean, with its outputs
 	$(BIN)/python notebooks/save.py $(NOTEBOOKS)
