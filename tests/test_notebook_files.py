@@ -109,5 +109,6 @@ def test_picture_comparison_tells_pictures_apart():
     ramp = np.linspace(0, 255, 96 * 96 * 3).reshape(96, 96, 3).astype(np.uint8)
     assert rules.picture_problem([output(ramp)], [output(ramp)]) is None
     assert "differs" in rules.picture_problem([output(255 - ramp)], [output(ramp)])
+    assert rules.picture_problem([output(255 - ramp)], [output(ramp)], tolerance=1) is None
     assert "px" in rules.picture_problem([output(ramp[:90])], [output(ramp)])
     assert "stored pictures" in rules.picture_problem([], [output(ramp)])
