@@ -65,6 +65,15 @@ def test_a_missing_square_is_seen_whichever_is_subtracted():
         assert "square is missing" in hint_of(CHECKS[name], function)
 
 
+def test_numbers_of_colours_are_seen_as_such_with_and_without_their_distances():
+    def distances(layout, colors):
+        return (layout - colors[:, :, None, None]).pow(2).sum(1)
+
+    check = CHECKS["region_masks"]
+    assert "not masks" in hint_of(check, distances)
+    assert "not masks" in hint_of(check, lambda *given: distances(*given).argmin(0))
+
+
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_missing_return_is_named(name):
     assert "returns nothing: is `return` missing?" in hint_of(CHECKS[name], lambda *given: None)

@@ -71,7 +71,11 @@ region_masks = Check(
         Mistake(
             "these are distances or numbers of colours, not masks: compare the nearest colour's "
             "number with each number, `nearest == number`",
-            gives(lambda layout, colors: _differences(layout, colors).square().sum(1, True)),
+            gives(
+                lambda layout, colors: _differences(layout, colors).square().sum(1, True),
+                lambda layout, colors: _differences(layout, colors).square().sum(1),
+                lambda layout, colors: _differences(layout, colors).square().sum(1).argmin(0),
+            ),
         ),
         Mistake(
             "your masks are upside down: 1 is inside, 0 outside",
