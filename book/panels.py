@@ -85,12 +85,13 @@ PANELS = {  # of each notebook, in order: the file in figures/ and what a listen
         ),
     ],
 }
+BETWEEN = {"studio": ("3. Weights and run", "4. Compare and keep")}  # the rest is a page long
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=", ".join(PANELS))
-    chapters = parser.parse_args().chapters or [name for name in PANELS if name != "studio"]
+    chapters = parser.parse_args().chapters or PANELS
     for chapter in chapters:
         with tempfile.TemporaryDirectory() as folder:
             photograph(chapter, Path(folder))
@@ -114,18 +115,25 @@ def photograph(chapter, folder):
         )
         for number, (name, _) in enumerate(PANELS[chapter]):
             panels.nth(number).wait_for()
-            picture = finished(panels.nth(number))
+            picture = finished(panels.nth(number), between=BETWEEN.get(name))
             save(picture, NOTEBOOKS / "figures" / f"{name}.jpg")
 
 
-def finished(area):
-    """Press Run, if there is one, wait for the last iteration, return a picture of the panel."""
+def finished(area, *, between=None):
+    """Press Run, if there is one, wait for the last iteration, return a picture of the panel.
+
+    `between` names two headings, where the picture begins and ends, if not with the panel.
+    """
     run = area.get_by_role("button", name="Run", exact=True)
     if run.count():
         run.click()
         area.get_by_text("Finished: iteration").wait_for()
         run.click(trial=True)  # once it is enabled
     picture = Image.open(io.BytesIO(area.screenshot())).convert("RGB")
+    if between:
+        begin, end = (area.get_by_role("heading", name=n).bounding_box()["y"] for n in between)
+        top = area.bounding_box()["y"]
+        picture = picture.crop((0, int(begin - top), picture.width, int(end - top)))
     ground = Image.new("RGB", picture.size, picture.getpixel((0, picture.height - 1)))
     return picture.crop(ImageChops.difference(picture, ground).getbbox())
 
