@@ -721,6 +721,9 @@ WRONG = {
         "part of the whole": lambda pulls, shares: {
             n: pull / sum(pulls.values()) for n, pull in pulls.items()
         },
+        "take them as they are": lambda pulls, shares: {
+            n: shares[n] / (pulls[n] * sum(shares.values())) for n in pulls
+        },
     },
     "keep_colors": {
         "swapped": lambda image, photo: keeping(grey(photo) - grey(image), photo, image),
@@ -773,6 +776,7 @@ WRONG = {
         "one grey": lambda p, m: (p.mean(1, keepdim=True) * m).sum() / m.sum(),
         "without dividing": lambda p, m: (p * m).flatten(2).sum(2)[..., None, None],
         "outside": lambda p, m: (p - p * m).sum((2, 3), keepdim=True) / (1 - m).sum(),
+        "make the mask hard": lambda p, m: (p * m.round()).sum((2, 3), True) / m.round().sum(),
     },
     "region_loss": {
         "tiny star": regional(lambda squares, mask: squares.mean()),

@@ -137,6 +137,15 @@ def test_a_name_that_a_dict_lacks_gets_advice():
     assert "KeyError: 'unused'; that dict has no such name" in hint
 
 
+def test_a_list_or_a_matrix_taken_for_a_dict_gets_advice():
+    def by_name(features, targets, masks):
+        return sum(features.mean() * masks[name].mean() for name, _ in targets.items())
+
+    assert "it is not a dict" in hint_of(checks.region_loss, by_name)
+    said = hint_of(checks.mix_targets, lambda one, other, share: {n: one[n] for n in one})
+    assert "not a position" in said
+
+
 def test_a_sparse_answer_can_be_read():
     assert checks.paste(
         lambda image, other, mask: RIGHT["paste"][1](image, other, mask).to_sparse()

@@ -24,6 +24,8 @@ ADVICE = {  # what part of an error's text -> what to try
     "'dict' object has no attribute 'backward'": "an objective returns a dict of terms; add them "
     "up with `sum(terms.values())`",
     "not 'NoneType'": "a function that is called in it returns nothing: is its `return` missing?",
+    "has no attribute 'items'": "that argument has no names, it is not a dict: print its type",
+    "tensors used as indices": "you index with something that is not a position; print its type",
     "is not defined": "use the arguments' names, or define this name in a cell above",
     "KeyError": "that dict has no such name; which of the dicts has the names that you need?",
     "NotImplementedError": "there is still something to write",

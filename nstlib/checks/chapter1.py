@@ -65,8 +65,8 @@ average_pool = Check(
     chapter=1,
     exercise=(
         "Write `average_pool(features)`: every 2×2 positions of each channel become one, their "
-        "average. (B, C, H, W) becomes (B, C, H/2, W/2), rounded down; try slices such as "
-        "`features[:, :, 0::2, 0::2]`."
+        "average. (B, C, H, W) becomes (B, C, H/2, W/2): an odd last row or column is dropped. Cut "
+        "it off first, then add slices such as `features[:, :, 0::2, 0::2]`."
     ),
     reference=lambda features: F.avg_pool2d(features, 2),
     cases=[
@@ -104,7 +104,7 @@ content_loss = Check(
     chapter=1,
     exercise=(
         "Write `content_loss(features, target)`: the mean squared difference of two feature maps "
-        "of the same shape, one number (1.3)."
+        "of the same shape, one number. It stays a tensor, so that a gradient can flow (1.3)."
     ),
     reference=losses.content_loss,
     cases=[

@@ -54,7 +54,7 @@ pulls = Check(
     chapter=4,
     exercise=(
         "Write `pulls(objective, image)`: for each of the objective's terms, by name, the norm of "
-        "its gradient at the image (4.2)."
+        "its gradient at the image, a plain number (4.2)."
     ),
     reference=_pulls,
     cases=[
@@ -110,8 +110,9 @@ balance = Check(
     parameters=("pulls", "shares"),
     chapter=4,
     exercise=(
-        "Write `balance(pulls, shares)`: the weights, by name, with which each term pulls as hard "
-        "as its share says. `pulls` holds what each pulls with a weight of 1 (4.2)."
+        "Write `balance(pulls, shares)`: the weights, by name, with which each term pulls with "
+        "exactly its share. `pulls` holds what each pulls with a weight of 1 (4.2). Shares need "
+        "not add up to 1."
     ),
     reference=lambda pulls, shares: {name: shares[name] / pulls[name] for name in pulls},
     cases=[
@@ -139,6 +140,14 @@ balance = Check(
             "these are each term's part of the whole pull, not weights that change it",
             gives(lambda pulls, shares: {n: pulls[n] / sum(pulls.values()) for n in pulls}),
         ),
+        Mistake(
+            "you divide the shares by their sum; take them as they are",
+            gives(
+                lambda pulls, shares: {
+                    n: shares[n] / sum(shares.values()) / pulls[n] for n in pulls
+                }
+            ),
+        ),
     ],
 )
 
@@ -158,7 +167,8 @@ keep_colors = Check(
     chapter=4,
     exercise=(
         "Write `keep_colors(image, photo)`: the image's luminance with the photo's colours. Add "
-        "the change of luminance to the photo, cut where a colour would leave [0, 1] (4.4)."
+        "the change of luminance to red, green and blue alike; cut the change, so that none of "
+        "the three leaves [0, 1] (4.4)."
     ),
     reference=colors.keep_colors,
     cases=[
@@ -278,7 +288,7 @@ mix_targets = Check(
     chapter=4,
     exercise=(
         "Write `mix_targets(one, other, share)`: the target of two styles at once, a weighted mean "
-        "of their Gram matrices; `share` is the other's, 0 to 1 (4.5)."
+        "of their Gram matrices at one layer, both (B, C, C); `share` is the other's, 0 to 1 (4.5)."
     ),
     reference=_mixed,
     cases=[

@@ -46,8 +46,9 @@ region_masks = Check(
     parameters=("layout", "colors"),
     chapter=5,
     exercise=(
-        "Write `region_masks(layout, colors)`: for K colours (K, 3) the masks (K, 1, H, W) of 0 "
-        "and 1 of a layout (1, 3, H, W). Each pixel belongs to the nearest colour (5.5)."
+        "Write `region_masks(layout, colors)`: `layout` is (1, 3, H, W), `colors` (K, 3). Return a "
+        "mask of 0 and 1 for each colour, (K, 1, H, W). Each pixel belongs to its nearest colour "
+        "(5.5)."
     ),
     reference=_picked(lambda difference: difference.square().sum(1)),
     cases=[lambda: _layout_case(0, 4), lambda: _layout_case(10, 3)],
@@ -146,7 +147,8 @@ mean_color = Check(
     chapter=5,
     exercise=(
         "Write `mean_color(painting, mask)`: the mean colour (1, 3, 1, 1) of the part of a "
-        "painting that the mask lets in. A region's start is filled with it (5.5)."
+        "painting that the mask (1, 1, H, W) lets in. A soft position counts by its value. A "
+        "region's start is filled with this colour (5.5)."
     ),
     reference=_mean_color,
     cases=[
@@ -173,6 +175,10 @@ mean_color = Check(
         Mistake(
             "this is the mean colour outside the mask",
             gives(lambda painting, mask: _mean_color(painting, 1 - mask)),
+        ),
+        Mistake(
+            "you make the mask hard; its soft values count as they are",
+            gives(lambda painting, mask: _mean_color(painting, (mask > 0.5).float())),
         ),
     ],
 )
@@ -210,7 +216,8 @@ region_loss = Check(
     exercise=(
         "Write `region_loss(features, targets, masks)`: one layer's style loss of 5.5. For each "
         "region the mean squared difference of the guided Gram matrix and its target, times the "
-        "region's area (the mean of its mask), all added up."
+        "region's area (the mean of its mask), all added up. `targets` and `masks` are lists, a "
+        "Gram matrix and a mask (1, 1, H, W) for each region."
     ),
     reference=_region_loss(lambda squares, mask: mask.mean() * squares.mean()),
     cases=[lambda: _region_case(0, True), lambda: _region_case(20, False)],

@@ -49,9 +49,9 @@ pixel_shuffle = Check(
     parameters=("features", "factor"),
     chapter=7,
     exercise=(
-        "Write `pixel_shuffle(features, factor)`: (B, C·r², H, W) becomes (B, C, r·H, r·W). Each "
-        "r² channels in a row become the r×r pixels of one place, row by row. Use `reshape` and "
-        "`permute` only."
+        "Write `pixel_shuffle(features, factor)`: (B, C·r², H, W) becomes (B, C, r·H, r·W). Every "
+        "r² consecutive channels become one: at each place their values fill a square of r×r "
+        "pixels, row by row. Use `reshape` and `permute` only."
     ),
     reference=F.pixel_shuffle,
     cases=[
@@ -148,7 +148,7 @@ psnr = Check(
     chapter=7,
     exercise=(
         "Write `psnr(image, reference)` in decibels: 10·log10(1 / mean squared error), for images "
-        "in [0, 1]."
+        "in [0, 1], as a plain number."
     ),
     reference=lambda image, reference: -10 * math.log10(_error(image, reference)),
     cases=[

@@ -117,8 +117,8 @@ descend = Check(
     chapter=1,
     exercise=(
         "Write the loop of 1.4 as a function `descend(start, objective, iterations)`. It lowers "
-        "the sum of the objective's terms with L-BFGS, returns the last image, in [0, 1], and "
-        "leaves `start` as it was."
+        "the sum of the objective's terms with L-BFGS and returns the last image, detached and in "
+        "[0, 1]. `start` stays as it was."
     ),
     reference=_descend,
     cases=[
