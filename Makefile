@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(strip $(WOR
 UPLOADS := --ServerApp.tornado_settings='{"websocket_max_message_size": 104857600}'
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: help lab studio book class test notebooks paintings benchmark wheel bundle lock grading clean
+.PHONY: help lab studio book class points test notebooks paintings benchmark wheel bundle lock grading clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ book: .venv/ready  ## build the chapters as a book of web pages: build/book/inde
 
 class: .venv/ready  ## write the exercises for students, and their solutions
 	$(BIN)/python -m grading.handout
+
+points: .venv/ready  ## points for what is handed in: make points FROM=FOLDER
+	$(BIN)/python -m grading.points $(FROM)
 
 test: .venv/ready  ## lint, unit tests, architecture, notebooks
 	$(BIN)/ruff check .

@@ -25,8 +25,12 @@ def find_sources():
     return sorted(SOURCES.glob("*.ipynb"))
 
 
-def student(notebook):
-    """Take the solutions and the hidden tests out of a source notebook, in place."""
+def student(notebook, name):
+    """Take the solutions and the hidden tests out of a source notebook, in place.
+
+    Its metadata get the name of the exercises, in otter-grader's words: a file may be renamed.
+    """
+    notebook.metadata["otter"] = {"assignment_name": name}
     for cell in notebook.cells:
         if cell.cell_type == "code":
             shown = split_hidden(cell.source)[0] if BEGIN_HIDDEN in cell.source else cell.source
@@ -52,8 +56,8 @@ def solution(notebook):
 def main():
     SOLUTIONS.mkdir(exist_ok=True)
     for path in find_sources():
-        for write, folder in ((student, STUDENTS), (solution, SOLUTIONS)):
-            nbformat.write(write(nbformat.read(path, 4)), folder / path.name)
+        nbformat.write(student(nbformat.read(path, 4), path.stem), STUDENTS / path.name)
+        nbformat.write(solution(nbformat.read(path, 4)), SOLUTIONS / path.name)
     print(f"{len(find_sources())} notebooks for students in {shown(STUDENTS)}", end=", ")
     print(f"their solutions in {shown(SOLUTIONS)}")
 

@@ -16,11 +16,12 @@ from grading.exercises import find_exercises
 from grading.formats import to_otter
 
 REQUIREMENTS = ("otter-grader==7.0.0", "ipykernel>=6.29")
+ROOM = rooms.ROOT / "build" / "grading" / "otter"
 
 
 def main(paths):
     started = time.perf_counter()
-    commands = rooms.make_room(rooms.ROOT / "build" / "grading" / "otter", REQUIREMENTS)
+    commands = rooms.make_room(ROOM, REQUIREMENTS)
     course = rooms.empty(rooms.ROOT / "build" / "grading" / "otter-course")
     totals, full = dict.fromkeys(rooms.STUDENTS, 0), 0
     for path in map(Path, paths):
@@ -46,20 +47,30 @@ def grade(commands, made, path, student):
     folder.mkdir()
     written = rooms.answers(nbformat.read(path, 4), student)
     rooms.hand_in(made / "student" / path.name, written, is_answer, folder / path.name)
+    results = run_tests(commands, made, folder / path.name)
+    return sum(test["score"] for test in results)
+
+
+def run_tests(commands, made, submission, *, limit=None):
+    """Run a notebook and its tests, hidden ones too, for at most `limit` seconds.
+
+    Returns:
+        A dict for each exercise that is worth points: its "name", "score" and "max_score".
+    """
     (autograder,) = (made / "autograder").glob("*.zip")
-    words = ("run", "--no-logo", "-a", autograder, "-o", folder, folder / path.name)
-    rooms.run(commands, "otter", *words, cwd=folder)
-    return read_total(folder / "results.json")
+    folder = submission.parent
+    words = ("run", "--no-logo", "-a", autograder, "-o", folder, submission)
+    rooms.run(commands, "otter", *words, cwd=folder, limit=limit)
+    return read_results(folder / "results.json")
 
 
 def is_answer(cell):
     return "otter_answer_cell" in cell.metadata.get("tags", [])
 
 
-def read_total(file):
-    """Add up the points in otter's results."""
-    tests = json.loads(file.read_text())["tests"]
-    return sum(test.get("score", 0) for test in tests)
+def read_results(file):
+    """Read the exercises and their points from otter's results."""
+    return [test for test in json.loads(file.read_text())["tests"] if "score" in test]
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ EXAMPLE = Path(__file__).parent / "example" / "two_losses.ipynb"
 STUDENTS = ("right", "wrong")
 
 
+class CommandFailed(SystemExit):
+    """A command of a room failed; its output is the message."""
+
+
 def make_room(folder, requirements):
     """Make an environment with a grader's packages, once; return the folder of its commands."""
     commands = folder / ("Scripts" if os.name == "nt" else "bin")
@@ -36,8 +40,8 @@ def make_room(folder, requirements):
     return commands
 
 
-def run(commands, *words, cwd, **environment):
-    """Run a command of a room; return its output."""
+def run(commands, *words, cwd, limit=None, **environment):
+    """Run a command of a room, for at most `limit` seconds; return its output."""
     room = commands.parent
     variables = {
         **os.environ,
@@ -48,7 +52,7 @@ def run(commands, *words, cwd, **environment):
         "IPYTHONDIR": str(room / "ipython"),
         **environment,
     }
-    return call(commands / words[0], *words[1:], cwd=cwd, env=variables)
+    return call(commands / words[0], *words[1:], cwd=cwd, env=variables, timeout=limit)
 
 
 def call(*words, **options):
@@ -56,7 +60,7 @@ def call(*words, **options):
     words = [str(word) for word in words]
     done = subprocess.run(words, capture_output=True, text=True, **options)
     if done.returncode:
-        raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+        raise CommandFailed(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

@@ -66,7 +66,7 @@ def test_every_chapter_has_exercises_and_every_check_an_exercise():
 @each_source
 def test_students_have_what_the_source_says(path):
     given = read(handout.STUDENTS / path.name)
-    assert given == handout.student(read(path)), "run `make class`"
+    assert given == handout.student(read(path), path.stem), "run `make class`"
     code = "\n".join(cell.source for cell in code_cells(given))
     assert not any(marker in code for marker in handout.MARKERS)
 
