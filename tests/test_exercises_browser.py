@@ -43,7 +43,7 @@ WRONG = {  # chapter: an answer to its first exercise, and what the hint must sa
 }
 
 
-@pytest.fixture(params=[2])  # the others' cells are of the same kinds
+@pytest.fixture(params=WRONG)
 def path(request, tmp_path):
     source = next(p for p in handout.find_sources() if int(p.stem[:2]) == request.param)
     (tmp_path / "root").mkdir()
