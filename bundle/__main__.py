@@ -13,7 +13,10 @@ import sysconfig
 import time
 from importlib import metadata
 
+import nbformat
+
 from bundle import FOLDER, ROOM, ROOT, wheels
+from grading.formats import clear
 from nstlib import checkpoints, pretrained
 
 NOT_FOR_LEARNERS = ("*.py", "*.cfg", "__pycache__", ".*", "source", "solutions", "out")
@@ -33,9 +36,15 @@ def main():
 
 
 def copy_course():
-    """Copy the chapters with their figures, and our pictures as files to choose in a dialog."""
+    """Copy the chapters with their figures, and our pictures as files to choose in a dialog.
+
+    The chapters lose their outputs, or a learner would see an experiment's end before predicting
+    it; the book has them.
+    """
     ignore = shutil.ignore_patterns(*NOT_FOR_LEARNERS)
     shutil.copytree(ROOT / "notebooks", FOLDER / "notebooks", ignore=ignore)
+    for path in (FOLDER / "notebooks").glob("*.ipynb"):
+        nbformat.write(clear(nbformat.read(path, 4)), path)
     (FOLDER / "pictures").mkdir()
     for path in (ROOT / "data").iterdir():
         if path.suffix in (".jpg", ".png", ".json"):

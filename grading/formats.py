@@ -58,7 +58,7 @@ def marks(grade_id, *, solution=False, grade=False, locked=False, **points):
 
 
 def clear(notebook):
-    """Drop the outputs: the solutions' pictures are nobody's start."""
+    """Drop the outputs, in place: nobody is to start with somebody's results."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

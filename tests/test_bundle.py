@@ -14,7 +14,8 @@ import pytest
 from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from bundle import ROOM, lock, rehearse, wheels
+from bundle import ROOM, ROOT, lock, rehearse, wheels
+from bundle import __main__ as bundle_main
 
 # a data folder, a script that is no entry point, a compiled module, a package with entry points
 KINDS = ("jupyterlab_widgets", "jsonpointer", "MarkupSafe", "tqdm")
@@ -205,3 +206,56 @@ def test_an_extension_counts_only_if_enabled_and_well():
     assert rehearse.is_enabled("ipycanvas", listed)
     assert not rehearse.is_enabled("anywidget", listed)
     assert not rehearse.is_enabled("canvas", listed)
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A room as it is after `install.py`, with commands that only say where they work."""
+    start = load("start")
+    room = tmp_path / "room"
+    for folder in ("weights", "notebooks/exercises", "commands"):
+        (room / folder).mkdir(parents=True)
+    (room / "notebooks" / "01.ipynb").write_text("new")
+    said = []
+    monkeypatch.setattr(start, "HERE", room)
+    monkeypatch.setattr(start, "COMMANDS", room / "commands")
+    monkeypatch.setattr(
+        start.subprocess, "call", lambda words, cwd: said.append((words[2:], cwd)) or 0
+    )
+
+    def run(*words):
+        with pytest.raises(SystemExit) as stopped:
+            start.main(list(words))
+        return stopped.value.code or said.pop()
+
+    return room, run
+
+
+def test_a_learner_on_a_share_works_in_a_copy_of_their_own(installed, tmp_path):
+    room, run = installed
+    mine = tmp_path / "anna"
+    assert run("--no-browser")[1] == room
+    words, place = run("--work", str(mine), "studio")
+    assert words[0] == "voila"
+    assert place == mine
+    assert (mine / "notebooks" / "exercises").is_dir()
+    (mine / "notebooks" / "01.ipynb").write_text("my answers")
+    assert run("--work", str(mine))[0][0] == "jupyterlab"
+    assert (mine / "notebooks" / "01.ipynb").read_text() == "my answers"
+    assert (room / "notebooks" / "01.ipynb").read_text() == "new"
+    assert "needs a folder" in run("--work")
+
+
+def test_learners_get_chapters_without_results_and_no_solutions(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle_main, "FOLDER", tmp_path)
+    bundle_main.copy_course()
+    chapters = sorted((tmp_path / "notebooks").glob("*.ipynb"))
+    assert len(chapters) == len(list((ROOT / "notebooks").glob("*.ipynb")))
+    for path in chapters:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+    assert (tmp_path / "notebooks" / "exercises" / "01_exercises.ipynb").is_file()
+    names = {path.name for path in tmp_path.rglob("*")}
+    assert not names & {"source", "solutions", "conftest.py"}
+    for path in tmp_path.rglob("*.ipynb"):
+        assert "BEGIN SOLUTION" not in path.read_text(encoding="utf-8")
