@@ -32,7 +32,8 @@ class: .venv/ready  ## write the exercises for students, and their solutions
 	$(BIN)/python -m grading.handout
 
 points: .venv/ready  ## points for what is handed in: make points FROM=FOLDER
-	$(BIN)/python -m grading.points $(FROM)
+	$(if $(FROM),,$(error which folder? make points FROM=FOLDER))
+	$(BIN)/python -m grading.points "$(FROM)"
 
 test: .venv/ready  ## lint, unit tests, architecture, notebooks
 	$(BIN)/ruff check .

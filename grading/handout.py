@@ -1,7 +1,8 @@
 """Write what a class gets and what the teacher keeps: `python -m grading.handout`, or `make class`.
 
 Each source notebook becomes a student's (in notebooks/exercises, without the solutions and the
-hidden tests) and a solution (in notebooks/solutions, whole, without the markers).
+hidden tests) and a solution (in notebooks/solutions, whole, without the markers). A student's
+notebook that somebody has run stays as it is.
 """
 
 import re
@@ -53,11 +54,23 @@ def solution(notebook):
     return clear(notebook)
 
 
+def was_run(path):
+    """Tell whether there is a notebook that somebody has run, so that it may hold answers."""
+    if not path.exists():
+        return False
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    return any(cell.execution_count or cell.outputs for cell in cells)
+
+
 def main():
     SOLUTIONS.mkdir(exist_ok=True)
     for path in find_sources():
-        nbformat.write(student(nbformat.read(path, 4), path.stem), STUDENTS / path.name)
         nbformat.write(solution(nbformat.read(path, 4)), SOLUTIONS / path.name)
+        given = STUDENTS / path.name
+        if was_run(given):
+            print(f"{shown(given)} was run and stays as it is; move it away to get it anew")
+        else:
+            nbformat.write(student(nbformat.read(path, 4), path.stem), given)
     print(f"{len(find_sources())} notebooks for students in {shown(STUDENTS)}", end=", ")
     print(f"their solutions in {shown(SOLUTIONS)}")
 

@@ -65,8 +65,10 @@ def grade_folder(folder, limit):
     """Grade the notebooks of a folder; print and return a row for each.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is no such folder, or no notebook in it.
     """
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
     found = sorted(folder.rglob("*.ipynb"))
     notebooks = [path for path in found if ".ipynb_checkpoints" not in path.parts]
     if not notebooks:

@@ -145,7 +145,9 @@ def test_a_stub_stands_where_a_solution_was():
     assert handout.without_solutions(f"{source}\n{top}") == f"{stub}\n# your lines here"
 
 
-def test_both_are_written_without_outputs(tmp_path, monkeypatch):
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """One source notebook with an output, and its places in a folder of its own."""
     source = read(SOURCES[0])
     source.cells[1].outputs = [nbformat.v4.new_output("stream", text="seen")]
     (tmp_path / "source").mkdir()
@@ -155,8 +157,29 @@ def test_both_are_written_without_outputs(tmp_path, monkeypatch):
     monkeypatch.setattr(handout, "STUDENTS", tmp_path)
     monkeypatch.setattr(handout, "SOLUTIONS", tmp_path / "solutions")
     monkeypatch.setattr(handout, "shown", Path)
+    return tmp_path
+
+
+def test_both_are_written_without_outputs(elsewhere):
     handout.main()
-    for made in (tmp_path / "01.ipynb", tmp_path / "solutions" / "01.ipynb"):
+    for made in (elsewhere / "01.ipynb", elsewhere / "solutions" / "01.ipynb"):
         assert not any(cell.outputs for cell in code_cells(read(made)))
         assert "BEGIN" not in made.read_text()
-    assert "parameters" in read(tmp_path / "01.ipynb").cells[3].metadata.tags
+    assert "parameters" in read(elsewhere / "01.ipynb").cells[3].metadata.tags
+
+
+def test_a_notebook_that_somebody_has_run_is_not_overwritten(elsewhere, capsys):
+    handout.main()
+    given = elsewhere / "01.ipynb"
+    fresh = given.read_text()
+    written = read(given)
+    written.cells[1].execution_count = 1
+    nbformat.write(written, given)
+    mine = given.read_text()
+    capsys.readouterr()
+    handout.main()
+    assert "01.ipynb was run and stays as it is" in capsys.readouterr().out
+    assert given.read_text() == mine
+    given.unlink()
+    handout.main()
+    assert given.read_text() == fresh

@@ -111,6 +111,8 @@ def test_a_folder_without_notebooks_is_refused(handed_in, no_grader):
     handed_in(".ipynb_checkpoints/a.ipynb", student())
     with pytest.raises(ValueError, match="no notebook"):
         points.grade_folder(handed_in.folder, 9)
+    with pytest.raises(ValueError, match="no folder"):
+        points.grade_folder(handed_in.folder / "elsewhere", 9)
 
 
 @pytest.mark.skipif(
