@@ -58,8 +58,9 @@ def picture(address, alt):
 def panel(file, known):
     """Show a live panel as a picture, if there is one, and say how to run it."""
     command = "make studio" if file == "studio.ipynb" else "make lab"
+    in_bundle = "python start.py studio" if command == "make studio" else "python start.py"
     notebook = f" and run the notebook <code>{file}</code>" if command == "make lab" else ""
     shown = f'<img src="figures/{known[0]}.jpg" alt="{escape(known[1])}">' if known else ""
     return f"""<figure class="panel">{shown}
 <figcaption><strong>A live panel.</strong> On this page it only looks like one: to use it, type
-<code>{command}</code>{notebook}.</figcaption></figure>"""
+<code>{command}</code> (in a bundle: <code>{in_bundle}</code>){notebook}.</figcaption></figure>"""

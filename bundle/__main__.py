@@ -49,7 +49,8 @@ def copy_course():
     for path in (ROOT / "data").iterdir():
         if path.suffix in (".jpg", ".png", ".json"):
             shutil.copy(path, FOLDER / "pictures")
-    shutil.copy(ROOT / "LICENSE", FOLDER)
+    for name in ("LICENSE", "MODEL_CARD.md"):
+        shutil.copy(ROOT / name, FOLDER)
 
 
 def copy_book():

@@ -2,9 +2,10 @@
 
 Each source notebook becomes a student's (in notebooks/exercises, without the solutions and the
 hidden tests) and a solution (in notebooks/solutions, whole, without the markers). A student's
-notebook that somebody has run stays as it is.
+notebook that somebody has written into stays as it is.
 """
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -29,14 +30,30 @@ def find_sources():
 def student(notebook, name):
     """Take the solutions and the hidden tests out of a source notebook, in place.
 
-    Its metadata get the name of the exercises, in otter-grader's words: a file may be renamed.
+    Its metadata get the name of the exercises, in otter-grader's words, as a file may be renamed,
+    and a checksum that tells whether somebody has written into it.
     """
     notebook.metadata["otter"] = {"assignment_name": name}
     for cell in notebook.cells:
         if cell.cell_type == "code":
             shown = split_hidden(cell.source)[0] if BEGIN_HIDDEN in cell.source else cell.source
             cell.source = without_solutions(shown)
+    notebook.metadata["nstlib"] = {"handed_out": checksum(notebook)}
     return clear(notebook)
+
+
+def checksum(notebook):
+    """Sum up the text of all cells."""
+    text = "\0".join(cell.source for cell in notebook.cells)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def is_written_into(path):
+    """Tell whether there is a student's notebook whose text is not as it was handed out."""
+    if not path.exists():
+        return False
+    notebook = nbformat.read(path, 4)
+    return notebook.metadata.get("nstlib", {}).get("handed_out") != checksum(notebook)
 
 
 def without_solutions(source):
@@ -54,21 +71,13 @@ def solution(notebook):
     return clear(notebook)
 
 
-def was_run(path):
-    """Tell whether there is a notebook that somebody has run, so that it may hold answers."""
-    if not path.exists():
-        return False
-    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-    return any(cell.execution_count or cell.outputs for cell in cells)
-
-
 def main():
     SOLUTIONS.mkdir(exist_ok=True)
     for path in find_sources():
         nbformat.write(solution(nbformat.read(path, 4)), SOLUTIONS / path.name)
         given = STUDENTS / path.name
-        if was_run(given):
-            print(f"{shown(given)} was run and stays as it is; move it away to get it anew")
+        if is_written_into(given):
+            print(f"{shown(given)} was changed and stays as it is; move it away to get it anew")
         else:
             nbformat.write(student(nbformat.read(path, 4), path.stem), given)
     print(f"{len(find_sources())} notebooks for students in {shown(STUDENTS)}", end=", ")

@@ -27,6 +27,7 @@ class Row:
 
     Attributes:
         file: of the notebook, below the folder.
+        learner: the first folder, or the file's name where there is none.
         exercises: whose answers it holds, such as 02_exercises.
         points: that it got.
         possible: points that it could have got.
@@ -35,6 +36,7 @@ class Row:
     """
 
     file: str
+    learner: str = ""
     exercises: str = ""
     points: float = 0
     possible: int = 0
@@ -50,10 +52,10 @@ def main():
     )
     given = parser.parse_args()
     try:
-        rows = grade_folder(given.folder, given.limit)
+        rows = grade_folder(given.folder.expanduser(), given.limit)
     except ValueError as error:
         parser.error(str(error))
-    table = given.folder / "points.csv"
+    table = given.folder.expanduser() / "points.csv"
     with open(table, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(Row.__dataclass_fields__)
@@ -76,7 +78,8 @@ def grade_folder(folder, limit):
     grader = Grader(limit)
     rows = []
     for path in notebooks:
-        rows.append(grader.grade(path, Row(path.relative_to(folder).as_posix())))
+        file = path.relative_to(folder)
+        rows.append(grader.grade(path, Row(file.as_posix(), learner_of(file, grader.sources))))
         print(sentence(rows[-1]), flush=True)
     return rows
 
@@ -133,6 +136,16 @@ class Grader:
         nbformat.write(notebook, submission)
         made = self.made[name]
         return otter_recipe.run_tests(self.commands, made, submission, limit=self.limit)
+
+
+def learner_of(file, names):
+    """Name a learner after the first folder, or the file's name but for the exercises' name."""
+    if len(file.parts) > 1:
+        return file.parts[0]
+    left = file.stem
+    for name in names:
+        left = left.replace(name, "")
+    return left.strip(" _-.")
 
 
 def name_of(notebook, path, names):

@@ -116,9 +116,8 @@ def test_a_folder_of_other_things_is_left_alone(small):
 
 def test_a_panel_without_a_picture_says_how_to_run_it(small):
     chapter = build(small / "book", small)[1].soup
-    assert "type make lab and run the notebook 01_one.ipynb" in " ".join(
-        chapter.find("figure", class_="panel").get_text().split()
-    )
+    said = "type make lab (in a bundle: python start.py) and run the notebook 01_one.ipynb"
+    assert said in " ".join(chapter.find("figure", class_="panel").get_text().split())
     assert "run this cell" not in chapter.get_text()
 
 

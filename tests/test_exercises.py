@@ -168,17 +168,22 @@ def test_both_are_written_without_outputs(elsewhere):
     assert "parameters" in read(elsewhere / "01.ipynb").cells[3].metadata.tags
 
 
-def test_a_notebook_that_somebody_has_run_is_not_overwritten(elsewhere, capsys):
+def test_a_notebook_that_somebody_has_written_into_is_not_overwritten(elsewhere, capsys):
     handout.main()
     given = elsewhere / "01.ipynb"
     fresh = given.read_text()
     written = read(given)
     written.cells[1].execution_count = 1
     nbformat.write(written, given)
+    handout.main()
+    assert given.read_text() == fresh, "only run, so there is nothing to lose"
+    written = read(given)
+    written.cells[5].source += "\n# my answer"
+    nbformat.write(written, given)
     mine = given.read_text()
     capsys.readouterr()
     handout.main()
-    assert "01.ipynb was run and stays as it is" in capsys.readouterr().out
+    assert "01.ipynb was changed and stays as it is" in capsys.readouterr().out
     assert given.read_text() == mine
     given.unlink()
     handout.main()

@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -58,6 +59,12 @@ def test_each_notebook_says_whose_answers_it_holds_whatever_its_file_is_called(h
     assert points.name_of(copied, handed_in.folder / "anna.ipynb", [NAME]) == ""
 
 
+def test_a_learner_is_named_by_a_folder_or_a_file():
+    files = ["anna/x.ipynb", "anna/7/x.ipynb", f"anna_{NAME}.ipynb", "anna.ipynb"]
+    assert {points.learner_of(Path(file), [NAME]) for file in files} == {"anna"}
+    assert points.learner_of(Path(f"{NAME} (2).ipynb"), [NAME]) == "(2)"
+
+
 def test_points_are_added_up_and_the_missing_ones_named(handed_in, no_grader):
     given = ["psnr", "add_detail", "pixel_shuffle", "best_guess"]
     no_grader(
@@ -65,7 +72,7 @@ def test_points_are_added_up_and_the_missing_ones_named(handed_in, no_grader):
     )
     handed_in("anna/x.ipynb", student())
     (row,) = points.grade_folder(handed_in.folder, 9)
-    assert row == points.Row("anna/x.ipynb", NAME, 1, len(given), "add_detail")
+    assert row == points.Row("anna/x.ipynb", "anna", NAME, 1, len(given), "add_detail")
     assert points.sentence(row) == "anna/x.ipynb: 1 of 4; not yet: add_detail"
 
 
