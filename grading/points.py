@@ -7,6 +7,7 @@ cannot be graded gets a remark there, and the others go on.
 
 import argparse
 import csv
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +52,14 @@ def main():
         "--limit", type=int, default=LIMIT, help="seconds for one notebook (%(default)s)"
     )
     given = parser.parse_args()
-    try:
-        rows = grade_folder(given.folder.expanduser(), given.limit)
-    except ValueError as error:
-        parser.error(str(error))
-    table = given.folder.expanduser() / "points.csv"
+    folder = given.folder.expanduser()
+    if not folder.is_dir():
+        parser.error(f"there is no folder {folder}")
+    notebooks = find_notebooks(folder)
+    if not notebooks:
+        parser.error(f"there is no notebook in {folder}")
+    rows = grade_all(notebooks, folder, given.limit)
+    table = folder / "points.csv"
     with open(table, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(Row.__dataclass_fields__)
@@ -63,20 +67,15 @@ def main():
     print(f"{len(rows)} notebooks: {table}")
 
 
-def grade_folder(folder, limit):
-    """Grade the notebooks of a folder; print and return a row for each.
-
-    Raises:
-        ValueError: if there is no such folder, or no notebook in it.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
+def find_notebooks(folder):
+    """List the notebooks in a folder and in the folders in it, without Jupyter's own copies."""
     found = sorted(folder.rglob("*.ipynb"))
-    notebooks = [path for path in found if ".ipynb_checkpoints" not in path.parts]
-    if not notebooks:
-        raise ValueError(f"there is no notebook in {folder}")
-    grader = Grader(limit)
-    rows = []
+    return [path for path in found if ".ipynb_checkpoints" not in path.parts]
+
+
+def grade_all(notebooks, folder, limit):
+    """Grade notebooks that lie in a folder; print and return a row for each."""
+    grader, rows = Grader(limit), []
     for path in notebooks:
         file = path.relative_to(folder)
         rows.append(grader.grade(path, Row(file.as_posix(), learner_of(file, grader.sources))))
@@ -139,13 +138,10 @@ class Grader:
 
 
 def learner_of(file, names):
-    """Name a learner after the first folder, or the file's name but for the exercises' name."""
-    if len(file.parts) > 1:
-        return file.parts[0]
-    left = file.stem
-    for name in names:
-        left = left.replace(name, "")
-    return left.strip(" _-.")
+    """Name a learner after the first folder, or else the file, but for the exercises' name."""
+    pattern = "|".join(map(re.escape, names))
+    left = (re.sub(pattern, "", part).strip(" _-.") for part in file.with_suffix("").parts)
+    return next(filter(None, left), "")
 
 
 def name_of(notebook, path, names):

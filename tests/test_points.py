@@ -44,6 +44,10 @@ def no_grader(monkeypatch, tmp_path_factory):
     return answer
 
 
+def grade(folder):
+    return points.grade_all(points.find_notebooks(folder), folder, 9)
+
+
 def student(name=NAME):
     source = handout.SOURCES / f"{name}.ipynb"
     return handout.student(nbformat.read(source, 4), name)
@@ -61,6 +65,7 @@ def test_each_notebook_says_whose_answers_it_holds_whatever_its_file_is_called(h
 
 def test_a_learner_is_named_by_a_folder_or_a_file():
     files = ["anna/x.ipynb", "anna/7/x.ipynb", f"anna_{NAME}.ipynb", "anna.ipynb"]
+    files += [f"anna/{NAME}.ipynb", f"{NAME}/anna.ipynb", f"anna_{NAME}/{NAME}.ipynb"]
     assert {points.learner_of(Path(file), [NAME]) for file in files} == {"anna"}
     assert points.learner_of(Path(f"{NAME} (2).ipynb"), [NAME]) == "(2)"
 
@@ -71,7 +76,7 @@ def test_points_are_added_up_and_the_missing_ones_named(handed_in, no_grader):
         lambda notebook: [{"name": n, "score": n == "psnr", "max_score": 1} for n in given[:2]]
     )
     handed_in("anna/x.ipynb", student())
-    (row,) = points.grade_folder(handed_in.folder, 9)
+    (row,) = grade(handed_in.folder)
     assert row == points.Row("anna/x.ipynb", "anna", NAME, 1, len(given), "add_detail")
     assert points.sentence(row) == "anna/x.ipynb: 1 of 4; not yet: add_detail"
 
@@ -81,7 +86,7 @@ def test_a_notebook_is_run_under_its_exercises_name(handed_in, no_grader):
     no_grader(lambda notebook: seen.append(notebook) or [])
     copied = new_notebook(cells=[new_code_cell("x = 1")])
     handed_in(f"{NAME} of ben.ipynb", copied)
-    points.grade_folder(handed_in.folder, 9)
+    grade(handed_in.folder)
     assert seen[0].metadata["otter"] == {"assignment_name": NAME}
     assert seen[0].cells[0].source == "x = 1"
 
@@ -101,7 +106,7 @@ def test_one_that_cannot_be_graded_gets_a_remark_and_the_others_go_on(handed_in,
         handed_in(f"{word}.ipynb", notebook)
     handed_in("stray.ipynb", new_notebook())
     (handed_in.folder / "text.ipynb").write_text("no json")
-    rows = points.grade_folder(handed_in.folder, 9)
+    rows = grade(handed_in.folder)
     assert [row.remark for row in rows[:3]] == [
         "ValueError: odd",
         "stopped after 9 s: an endless loop?",
@@ -114,12 +119,14 @@ def test_one_that_cannot_be_graded_gets_a_remark_and_the_others_go_on(handed_in,
     assert [row.points for row in rows] == [0, 0, 1, 0, 0]
 
 
-def test_a_folder_without_notebooks_is_refused(handed_in, no_grader):
+def test_a_folder_without_notebooks_is_refused(handed_in, no_grader, monkeypatch, capsys):
     handed_in(".ipynb_checkpoints/a.ipynb", student())
-    with pytest.raises(ValueError, match="no notebook"):
-        points.grade_folder(handed_in.folder, 9)
-    with pytest.raises(ValueError, match="no folder"):
-        points.grade_folder(handed_in.folder / "elsewhere", 9)
+    for folder, said in ((".", "no notebook in"), ("elsewhere", "no folder")):
+        monkeypatch.setattr(sys, "argv", ["points", str(handed_in.folder / folder)])
+        with pytest.raises(SystemExit):
+            points.main()
+        assert said in capsys.readouterr().err
+    assert not (handed_in.folder / "points.csv").exists()
 
 
 @pytest.mark.skipif(
